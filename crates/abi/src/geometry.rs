@@ -1,0 +1,29 @@
+//! Sizes that nothing changes, and the sizes of this build of the device.
+
+/// Bytes of a line (a CPU cache line).
+pub const LINE_BYTES: usize = 64;
+/// Bytes of a page.
+pub const PAGE_BYTES: usize = 4096;
+/// Lines of a page.
+pub const LINES_PER_PAGE: usize = 64;
+
+/// Address bits of a page index in the window of this build: 65,536 pages, 256 MiB.
+pub const PAGE_BITS: usize = 16;
+/// Pages of the window of this build.
+pub const WINDOW_PAGES: usize = 1 << PAGE_BITS;
+/// Bytes of the window of this build.
+pub const WINDOW_BYTES: u64 = (WINDOW_PAGES * PAGE_BYTES) as u64;
+/// Width of a frame number: 38-bit device physical addresses, 256 GiB.
+pub const FRAME_BITS: usize = 26;
+/// Width of a host physical address (CXL 3.1, table 3-35: 52 bits).
+pub const HPA_BITS: usize = 52;
+/// Recall contexts: pages that can be recalled at the same time.
+pub const RECALL_CONTEXTS: usize = 16;
+/// Back-invalidate tags: snoops outstanding at the same time.
+pub const BI_TAGS: usize = 128;
+/// Entries of the queue of requests to pages that are being recalled.
+pub const DEFERRED_ENTRIES: usize = 32;
+/// Lines outstanding to device memory, reads and writes each.
+pub const OUTSTANDING_LINES: usize = 64;
+
+const _: () = assert!(PAGE_BYTES == LINE_BYTES * LINES_PER_PAGE);

@@ -1,0 +1,136 @@
+//! The seam between the driver and whatever carries its accesses to a device.
+//!
+//! Four things carry them: the golden model and the Verilated RTL in this process, a device served over
+//! vfio-user by another process, and a board behind `/dev/vfio`. The driver sees this trait only, so that one
+//! driver and one set of tests serve all four.
+
+use tideline_abi::cxl::Line;
+
+/// Address that the device uses for host memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Iova(pub u64);
+
+/// Memory that the device may read and write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DmaRegion {
+    /// First address, aligned to 4096.
+    pub iova: Iova,
+    /// Length in bytes, a multiple of 4096.
+    pub len: usize,
+}
+
+/// What goes wrong between driver and device.
+#[derive(Debug, thiserror::Error)]
+pub enum CarrierError {
+    /// An access outside BAR0 or not aligned to four bytes.
+    #[error("register offset {offset:#x}: must be a multiple of 4 below {limit:#x}")]
+    BadOffset {
+        /// The offset asked for.
+        offset: u32,
+        /// Bytes of BAR0.
+        limit: u32,
+    },
+    /// A DMA access outside the memory that was allocated for it.
+    #[error("DMA address {iova:#x}, {len} bytes: not in memory allocated for the device")]
+    BadDma {
+        /// First address.
+        iova: u64,
+        /// Bytes.
+        len: usize,
+    },
+    /// A window address outside the window.
+    #[error("window offset {offset:#x}: the window has {size:#x} bytes")]
+    BadWindow {
+        /// Byte offset in the window.
+        offset: u64,
+        /// Bytes of the window.
+        size: u64,
+    },
+    /// No memory for DMA is left.
+    #[error("no DMA memory left for {len} bytes")]
+    NoDmaMemory {
+        /// Bytes asked for.
+        len: usize,
+    },
+    /// The device did not answer in the carrier's time.
+    #[error("the device did not answer: {what}")]
+    NoAnswer {
+        /// What was waited for.
+        what: String,
+    },
+    /// Something that only this carrier knows.
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Carries register accesses, DMA memory and window accesses to one device.
+///
+/// Blocking; one user at a time.
+pub trait Carrier {
+    /// Short name for messages: `model`, `rtl`, `vfio:0000:01:00.0`.
+    fn name(&self) -> String;
+
+    /// Reads a 32-bit register.
+    ///
+    /// # Errors
+    /// [`CarrierError::BadOffset`], or the device is gone.
+    fn read32(&mut self, offset: u32) -> Result<u32, CarrierError>;
+
+    /// Writes a 32-bit register. Later accesses of the device to host memory see what was written before.
+    ///
+    /// # Errors
+    /// As [`Carrier::read32`].
+    fn write32(&mut self, offset: u32, value: u32) -> Result<(), CarrierError>;
+
+    /// Allocates zeroed memory that the device can access.
+    ///
+    /// # Errors
+    /// [`CarrierError::NoDmaMemory`].
+    fn dma_alloc(&mut self, len: usize) -> Result<DmaRegion, CarrierError>;
+
+    /// Gives memory back. The device must no longer use it.
+    fn dma_free(&mut self, region: DmaRegion);
+
+    /// Copies from DMA memory.
+    ///
+    /// # Errors
+    /// [`CarrierError::BadDma`].
+    fn dma_read(&mut self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError>;
+
+    /// Copies to DMA memory.
+    ///
+    /// # Errors
+    /// [`CarrierError::BadDma`].
+    fn dma_write(&mut self, iova: Iova, data: &[u8]) -> Result<(), CarrierError>;
+
+    /// Lets time pass for the device: returns when something may have changed (an interrupt, or a bounded
+    /// while). The driver polls around it.
+    ///
+    /// # Errors
+    /// The device is gone.
+    fn wait(&mut self) -> Result<(), CarrierError>;
+
+    /// Function level reset, complete on return.
+    ///
+    /// # Errors
+    /// [`CarrierError::NoAnswer`] if the device is not ready again in time.
+    fn reset(&mut self) -> Result<(), CarrierError>;
+
+    /// Host physical address of the window's first byte, page aligned.
+    fn window_base(&self) -> u64;
+
+    /// Frames of device memory, including those that the driver gives to the spool.
+    fn frames(&self) -> u32;
+
+    /// Loads a line of the window through the host's coherent caches. `offset` is a multiple of 64.
+    ///
+    /// # Errors
+    /// [`CarrierError::BadWindow`], or the device is gone.
+    fn load_line(&mut self, offset: u64) -> Result<Line, CarrierError>;
+
+    /// Stores a line of the window through the host's coherent caches. `offset` is a multiple of 64.
+    ///
+    /// # Errors
+    /// As [`Carrier::load_line`].
+    fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError>;
+}

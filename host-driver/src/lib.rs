@@ -1,0 +1,5 @@
+//! The Tideline driver.
+
+mod carrier;
+
+pub use carrier::{Carrier, CarrierError, DmaRegion, Iova};
