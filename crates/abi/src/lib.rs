@@ -55,6 +55,7 @@ pub const CODE_TABLES: &[CodeTable] = &[
     descriptor::PageState::TABLE,
     slot::SlotKind::TABLE,
     slot::SlotStatus::TABLE,
+    slot::DataSource::TABLE,
 ];
 
 /// Every constant that a hardware kernel may name, as (path, value).

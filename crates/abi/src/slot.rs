@@ -48,3 +48,69 @@ codes! {
         State, WRONG_STATE = 2;
     }
 }
+
+codes! {
+    /// Where the data of a read comes from.
+    DataSource, data_source, 2 {
+        /// No data is sent.
+        None, NONE = 0;
+        /// Device memory.
+        Memory, MEMORY = 1;
+        /// All ones, poisoned.
+        Poison, POISON = 2;
+        /// All ones, MemDataNxm.
+        Nxm, NXM = 3;
+    }
+}
+
+/// One commit slot: everything that its decision depends on besides the descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// What it does.
+    pub kind: SlotKind,
+    /// Page index in the window (0 if the address does not decode).
+    pub page: u32,
+    /// Line of the page, 0 to 63 (line slots).
+    pub line: u8,
+    /// The address decodes (line slots).
+    pub decodes: bool,
+    /// The recall of the page timed out.
+    pub timed_out: bool,
+    /// Raw opcode of the message (REQ, WRITE).
+    pub opcode: u8,
+    /// Raw meta field.
+    pub meta_field: u8,
+    /// Raw meta value.
+    pub meta_value: u8,
+    /// Raw snoop type.
+    pub snp_type: u8,
+    /// CTRL.grant_exclusive.
+    pub grant_exclusive: bool,
+    /// Raw command flags ([`crate::command::flag`]; page slots). MERGE uses HARVEST_ACCESSED.
+    pub flags: u8,
+    /// The page's lines were recalled for this slot already (MAP, UNMAP, RECALL with INVALIDATE).
+    pub recalled: bool,
+    /// MAP: the frame.
+    pub frame: u32,
+    /// MERGE: the lines.
+    pub mask: u64,
+}
+
+/// What a slot decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotResult {
+    /// Answer on NDR. A write that reaches memory sends it when memory answered.
+    pub ndr: Option<crate::cxl::NdrOpcode>,
+    /// Answer on DRS.
+    pub data: DataSource,
+    /// The data of a write goes to memory.
+    pub writes_memory: bool,
+    /// Frame of the page before the slot (where a read or write of memory goes).
+    pub frame: u32,
+    /// How a page slot ended.
+    pub status: SlotStatus,
+    /// Page slots: lines to recall ([`SlotStatus::Recall`]) or lines harvested.
+    pub mask: u64,
+    /// Bits of the ERROR register that are set ([`crate::regs::error_bit`]).
+    pub errors: u32,
+}
