@@ -134,3 +134,52 @@ pub trait Carrier {
     /// As [`Carrier::load_line`].
     fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError>;
 }
+
+/// A reference, or a box, carries what its target carries.
+macro_rules! forward {
+    ($($type:ty),+) => { $(
+        impl<C: Carrier + ?Sized> Carrier for $type {
+            fn name(&self) -> String {
+                (**self).name()
+            }
+            fn read32(&mut self, offset: u32) -> Result<u32, CarrierError> {
+                (**self).read32(offset)
+            }
+            fn write32(&mut self, offset: u32, value: u32) -> Result<(), CarrierError> {
+                (**self).write32(offset, value)
+            }
+            fn dma_alloc(&mut self, len: usize) -> Result<DmaRegion, CarrierError> {
+                (**self).dma_alloc(len)
+            }
+            fn dma_free(&mut self, region: DmaRegion) {
+                (**self).dma_free(region);
+            }
+            fn dma_read(&mut self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError> {
+                (**self).dma_read(iova, buf)
+            }
+            fn dma_write(&mut self, iova: Iova, data: &[u8]) -> Result<(), CarrierError> {
+                (**self).dma_write(iova, data)
+            }
+            fn wait(&mut self) -> Result<(), CarrierError> {
+                (**self).wait()
+            }
+            fn reset(&mut self) -> Result<(), CarrierError> {
+                (**self).reset()
+            }
+            fn window_base(&self) -> u64 {
+                (**self).window_base()
+            }
+            fn frames(&self) -> u32 {
+                (**self).frames()
+            }
+            fn load_line(&mut self, offset: u64) -> Result<Line, CarrierError> {
+                (**self).load_line(offset)
+            }
+            fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError> {
+                (**self).store_line(offset, data)
+            }
+        }
+    )+ };
+}
+
+forward!(&mut C, Box<C>);

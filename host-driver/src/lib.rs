@@ -1,5 +1,39 @@
-//! The Tideline driver.
+//! The Tideline driver: knows to the 64-byte line which memory of a device's window was written.
+//!
+//! One driver for every kind of device: what reaches it is a [`Carrier`], and the same calls run on the golden
+//! model, on the Verilated RTL and on a board.
+//!
+//! ```text
+//! let mut device = Device::open(carrier)?;
+//! let range = PageRange::new(PageIndex(0), 16)?;
+//! device.map(range, Frame(0))?;
+//! let tracker = device.track_start(&[range])?;
+//! device.store(LineAddr::new(PageIndex(3), 5), &[1; 64])?;
+//! let report = device.track_report(&tracker, Gather::Recall)?;
+//! assert_eq!(report.lines().collect::<Vec<_>>(), [LineAddr::new(PageIndex(3), 5)]);
+//! device.track_stop(tracker)?;
+//! let carrier = device.close()?;
+//! ```
+//!
+//! Everything blocks for a bounded while, and no answer of a device makes the driver panic.
 
+mod addr;
 mod carrier;
+mod device;
+mod error;
+mod queue;
+pub mod regs;
+mod target;
+mod track;
 
+pub use addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
 pub use carrier::{Carrier, CarrierError, DmaRegion, Iova};
+pub use device::{Capability, Device, Identity, Info, Options, Recall};
+pub use error::Error;
+pub use queue::CommandId;
+pub use target::{Bdf, Target, TargetError};
+pub use track::{Exactness, Gather, Loss, PageLines, Report, Tracker};
+
+/// Generation of a device: one higher after each reset, abort or recall timeout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Generation(pub u32);

@@ -1,1 +1,21 @@
-//! Placeholder header, replaced before use.
+//! The Verilated device, bus functional models and the coherent host model.
+//!
+//! * [`sim`]: the device's pins and its clock.
+//! * [`pace`]: random pauses, for every side of every handshake.
+//! * [`axi`]: the memories behind the device's AXI managers, and the manager of its registers.
+//! * [`channel`]: the two ends of a CXL channel.
+//! * [`rtl_device`]: all of that around one device: [`RtlDevice`].
+//! * [`host`]: models of a CPU's caches.
+//! * [`machine`]: a host and a device, model or RTL, which carry the driver.
+
+pub mod axi;
+pub mod channel;
+pub mod host;
+pub mod machine;
+pub mod pace;
+pub mod rtl_device;
+pub mod sim;
+
+pub use machine::{LineDevice, Machine, MachineConfig, MachineError, Simulated, open};
+pub use rtl_device::{DeviceError, RtlConfig, RtlDevice};
+pub use tideline_verilated::PowerOn;

@@ -112,7 +112,7 @@ pub mod flag {
 }
 
 bit_names! {
-    result_flag {
+    result_flag, BIT_NAMES {
         /// Something was lost: every tracked line counts as dirty.
         OVERFLOW = 0;
         /// The record buffer was full: go on from the cursor.

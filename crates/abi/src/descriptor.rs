@@ -28,7 +28,7 @@ codes! {
 }
 
 bit_names! {
-    lane_bit {
+    lane_bit, BIT_NAMES {
         /// Lane: the line was written in this epoch.
         DIRTY = 0;
         /// Lane: the host may have write permission.
@@ -110,22 +110,23 @@ impl Control {
     }
 }
 
-/// Control word bit positions for hardware kernels.
-pub mod control_bit {
-    /// First bit of the state.
-    pub const STATE: usize = 0;
-    /// Track flag.
-    pub const TRACK: usize = 3;
-    /// Copy-on-write flag.
-    pub const COW: usize = 4;
-    /// Page-table flag.
-    pub const PAGE_TABLE: usize = 5;
-    /// Cached flag.
-    pub const CACHED: usize = 7;
-    /// Track-accessed flag.
-    pub const TRACK_ACCESSED: usize = 9;
-    /// First bit of the frame number.
-    pub const FRAME: usize = 12;
+bit_names! {
+    control_bit, CONTROL_BIT_NAMES {
+        /// Control word: first bit of the state.
+        STATE = 0;
+        /// Control word: track flag.
+        TRACK = 3;
+        /// Control word: copy-on-write flag.
+        COW = 4;
+        /// Control word: page-table flag.
+        PAGE_TABLE = 5;
+        /// Control word: cached flag.
+        CACHED = 7;
+        /// Control word: track-accessed flag.
+        TRACK_ACCESSED = 9;
+        /// Control word: first bit of the frame number.
+        FRAME = 12;
+    }
 }
 
 /// A descriptor in memory: eight 64-bit words, little endian.

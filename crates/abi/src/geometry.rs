@@ -27,3 +27,15 @@ pub const DEFERRED_ENTRIES: usize = 32;
 pub const OUTSTANDING_LINES: usize = 64;
 
 const _: () = assert!(PAGE_BYTES == LINE_BYTES * LINES_PER_PAGE);
+
+/// The sizes that hardware kernels name, as `u64`.
+pub mod size {
+    /// Pages of the window of this build.
+    pub const WINDOW_PAGES: u64 = super::WINDOW_PAGES as u64;
+    /// Recall contexts.
+    pub const RECALL_CONTEXTS: u64 = super::RECALL_CONTEXTS as u64;
+    /// Back-invalidate tags.
+    pub const BI_TAGS: u64 = super::BI_TAGS as u64;
+    /// Deferred requests.
+    pub const DEFERRED_ENTRIES: u64 = super::DEFERRED_ENTRIES as u64;
+}

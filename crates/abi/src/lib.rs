@@ -60,7 +60,7 @@ pub const CODE_TABLES: &[CodeTable] = &[
 
 /// Every constant that a hardware kernel may name, as (path, value).
 ///
-/// Code tables, register indices, register field positions, command flags, descriptor and lane bit positions.
+/// Code tables, sizes, register indices, register field positions, command flags, descriptor and lane bit positions.
 pub fn named_constants() -> Vec<(String, u64)> {
     let mut all: Vec<(String, u64)> = Vec::new();
     for table in CODE_TABLES {
@@ -69,7 +69,16 @@ pub fn named_constants() -> Vec<(String, u64)> {
     for (index, reg) in regs::REGISTERS.iter().enumerate() {
         all.push((format!("reg::{}", reg.name), index as u64));
     }
-    for bit in regs::BIT_NAMES.iter().chain(command::BIT_NAMES).chain(descriptor::BIT_NAMES) {
+    use geometry::size;
+    for (name, value) in [
+        ("WINDOW_PAGES", size::WINDOW_PAGES),
+        ("RECALL_CONTEXTS", size::RECALL_CONTEXTS),
+        ("BI_TAGS", size::BI_TAGS),
+        ("DEFERRED_ENTRIES", size::DEFERRED_ENTRIES),
+    ] {
+        all.push((format!("size::{name}"), value));
+    }
+    for bit in regs::BIT_NAMES.iter().chain(command::BIT_NAMES).chain(descriptor::BIT_NAMES).chain(descriptor::CONTROL_BIT_NAMES) {
         all.push((bit.path.to_owned(), bit.value));
     }
     all

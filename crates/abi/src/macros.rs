@@ -53,13 +53,13 @@ macro_rules! codes {
 
 /// Declares named bit positions for software and kernels.
 macro_rules! bit_names {
-    ( $module:ident { $( $(#[doc = $doc:literal])+ $konst:ident = $value:literal; )+ } ) => {
+    ( $module:ident, $table:ident { $( $(#[doc = $doc:literal])+ $konst:ident = $value:literal; )+ } ) => {
         /// Bit positions.
         pub mod $module {
             $( $(#[doc = $doc])+ pub const $konst: usize = $value; )+
         }
         /// The same positions as a table.
-        pub const BIT_NAMES: &[$crate::Code] = &[ $( $crate::Code {
+        pub const $table: &[$crate::Code] = &[ $( $crate::Code {
             path: concat!(stringify!($module), "::", stringify!($konst)),
             value: $value,
             doc: concat!($($doc),+),

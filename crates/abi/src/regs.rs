@@ -389,7 +389,7 @@ registers! {
 }
 
 bit_names! {
-    error_bit {
+    error_bit, BIT_NAMES {
         /// ERROR.illegal.
         ILLEGAL = 0;
         /// ERROR.no_decode.

@@ -1,0 +1,533 @@
+//! Commands: fetch, check, run page by page, complete.
+
+use super::recall::Outcome;
+use super::{INTR_COMPLETION, INTR_RESET_DONE, ModelDevice};
+use std::collections::VecDeque;
+use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Record, Status};
+use tideline_abi::command::{flag, result_flag};
+use tideline_abi::cxl::SnpOpcode;
+use tideline_abi::descriptor::PageState;
+use tideline_abi::geometry::{BI_TAGS, DEFERRED_ENTRIES, LINE_BYTES, RECALL_CONTEXTS, WINDOW_PAGES};
+use tideline_abi::regs::reg;
+use tideline_abi::slot::{Slot, SlotKind, SlotStatus};
+
+/// Clean pages that a harvest walks over in one step.
+const WALK_PAGES: u32 = 512;
+
+/// The command executor's state.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Executor {
+    pub(super) sq_head: u32,
+    cq_tail: u32,
+    /// Passes over the completion queue, modulo 2: the phase of the first one is 1.
+    cq_pass: bool,
+    /// Completions promised to commands that were fetched.
+    reserved: u32,
+    pub(super) generation: u32,
+    sequence: u32,
+    /// `losses` that an acknowledged result has told of.
+    told_losses: u64,
+    running: Option<Running>,
+    fences: VecDeque<u16>,
+    result: Option<Spooled>,
+    merge: Option<Merge>,
+    resetting: bool,
+}
+
+/// A range command at work.
+#[derive(Clone, Debug)]
+struct Running {
+    command: Command,
+    opcode: Opcode,
+    /// First page of the range or cursor: where the command began.
+    first: u32,
+    /// Next page to start.
+    next: u32,
+    end: u32,
+    /// Pages that wait for their recall.
+    waiting: Vec<u32>,
+    spool: Spooled,
+    /// Start no more pages: why, and the first page not done.
+    stop: Option<(Stop, u32)>,
+}
+
+/// Why a command ends before the end of its range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stop {
+    Status(Status),
+    /// The record buffer is full.
+    Partial,
+    /// By the ABORT with this identifier.
+    Aborted(u16),
+    Reset,
+}
+
+/// Records that nobody acknowledged yet.
+#[derive(Clone, Debug, Default)]
+struct Spooled {
+    sequence: u32,
+    /// HARVEST_ACCESSED, or nothing.
+    mask_flag: u8,
+    records: Vec<Record>,
+    /// `losses` that the result tells of.
+    losses: u64,
+}
+
+/// Records on their way back into the masks, and the completions that are due then.
+#[derive(Clone, Debug)]
+struct Merge {
+    spool: Spooled,
+    then: Vec<Completion>,
+}
+
+impl Executor {
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_none() && self.fences.is_empty() && self.merge.is_none() && !self.resetting
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        self.running.is_some()
+    }
+
+    pub(super) fn has_result(&self) -> bool {
+        self.result.is_some()
+    }
+
+    pub(super) fn is_resetting(&self) -> bool {
+        self.resetting
+    }
+
+    pub(super) fn next_generation(&mut self) {
+        self.generation = self.generation.wrapping_add(1);
+    }
+
+    /// Queues stop and forget their commands; what runs ends; the step finishes the reset.
+    pub(super) fn begin_reset(&mut self) {
+        self.resetting = true;
+        (self.sq_head, self.cq_tail, self.cq_pass, self.reserved) = (0, 0, false, 0);
+        self.fences.clear();
+        if let Some(merge) = &mut self.merge {
+            merge.then.clear();
+        }
+        if let Some(running) = &mut self.running {
+            running.stop = Some((Stop::Reset, running.first));
+        }
+    }
+}
+
+impl ModelDevice {
+    /// One step of whatever is under way.
+    pub(super) fn step_executor(&mut self) {
+        if let Some(merge) = self.executor.merge.take() {
+            return self.step_merge(merge);
+        }
+        if let Some(mut running) = self.executor.running.take() {
+            self.step_range(&mut running);
+            if running.is_done() {
+                self.finish(running);
+            } else {
+                self.executor.running = Some(running);
+            }
+        } else if let Some(cid) = self.executor.fences.pop_front() {
+            self.complete(done(cid));
+        } else if self.executor.resetting {
+            self.step_reset();
+        }
+    }
+
+    fn step_reset(&mut self) {
+        if let Some(spool) = self.executor.result.take() {
+            self.executor.merge = Some(Merge { spool, then: Vec::new() });
+            return;
+        }
+        self.executor.next_generation();
+        self.executor.resetting = false;
+        self.regs[reg::INTR_STATE] |= INTR_RESET_DONE;
+    }
+
+    /// Puts one record back into its mask; behind the last one come the completions.
+    fn step_merge(&mut self, mut merge: Merge) {
+        if let Some(record) = merge.spool.records.pop() {
+            if !self.memory_fails() {
+                let slot = self.page_slot(SlotKind::Merge, record.page, merge.spool.mask_flag);
+                self.pass(&Slot { mask: record.mask, ..slot });
+            }
+            self.executor.merge = Some(merge);
+        } else {
+            for completion in merge.then {
+                self.complete(completion);
+            }
+        }
+    }
+}
+
+// ---- range commands, page by page ----
+
+impl Running {
+    fn is_done(&self) -> bool {
+        self.waiting.is_empty() && (self.stop.is_some() || self.next == self.end)
+    }
+
+    /// Stops before `page`. Of several reasons the lowest page counts.
+    fn stop_at(&mut self, why: Stop, page: u32) {
+        if self.stop.is_none_or(|(_, p)| page < p) {
+            self.stop = Some((why, page));
+        }
+    }
+
+    /// True if nothing more is committed for this command: pages that wait are let go.
+    fn is_void(&self) -> bool {
+        matches!(
+            self.stop,
+            Some((Stop::Aborted(_) | Stop::Reset | Stop::Status(Status::DmaError | Status::MemoryError), _))
+        )
+    }
+
+    /// Pages that may wait for their recall at the same time. MAP and UNMAP keep the order of pages.
+    fn width(&self) -> usize {
+        if matches!(self.opcode, Opcode::Map | Opcode::Unmap) { 1 } else { RECALL_CONTEXTS }
+    }
+
+    fn has(&self, flag: u8) -> bool {
+        self.command.flags & flag != 0
+    }
+
+    fn slot_kind(&self) -> SlotKind {
+        match self.opcode {
+            Opcode::Map => SlotKind::Map,
+            Opcode::Unmap => SlotKind::Unmap,
+            Opcode::Track if self.has(flag::TRACK_SET) => SlotKind::TrackSet,
+            Opcode::Track => SlotKind::TrackClear,
+            Opcode::Harvest => SlotKind::Harvest,
+            _ => SlotKind::Recall,
+        }
+    }
+
+    fn snoop(&self) -> SnpOpcode {
+        match self.opcode {
+            Opcode::Map | Opcode::Unmap => SnpOpcode::BiSnpInv,
+            Opcode::Recall if self.has(flag::RECALL_INVALIDATE) => SnpOpcode::BiSnpInv,
+            _ => SnpOpcode::BiSnpData,
+        }
+    }
+
+    fn frame(&self, page: u32) -> u32 {
+        if self.opcode == Opcode::Map { self.command.arg as u32 + (page - self.command.page) } else { 0 }
+    }
+}
+
+impl ModelDevice {
+    fn step_range(&mut self, running: &mut Running) {
+        if let Some((page, outcome)) = self.recalls.take_ended() {
+            running.waiting.retain(|&p| p != page);
+            if !running.is_void() {
+                self.try_page(running, page, outcome == Outcome::Answered);
+            }
+        } else if running.stop.is_none()
+            && running.next < running.end
+            && running.waiting.len() < running.width()
+        {
+            self.start_page(running);
+        }
+    }
+
+    fn start_page(&mut self, running: &mut Running) {
+        if running.opcode == Opcode::Harvest {
+            if !self.walk(running) {
+                return;
+            }
+            let room = running.command.param as usize - running.spool.records.len();
+            if room <= running.waiting.len() {
+                if room == 0 {
+                    running.stop_at(Stop::Partial, running.next);
+                }
+                return;
+            }
+        }
+        // Requests that a recall held up are served before their page is recalled again.
+        if !self.has_deferred(Some(running.next)) {
+            let page = running.next;
+            running.next += 1;
+            self.try_page(running, page, false);
+        }
+    }
+
+    /// Goes on to the next page with anything to harvest, a bounded way: false if there was none.
+    fn walk(&self, running: &mut Running) -> bool {
+        let limit = running.end.min(running.next.saturating_add(WALK_PAGES));
+        while running.next < limit {
+            if self.recalls.timed_out(running.next) {
+                return true;
+            }
+            let masks = self.core.masks(running.next);
+            let mask = if running.has(flag::HARVEST_ACCESSED) { masks.accessed } else { masks.dirty };
+            let recall = running.has(flag::HARVEST_RECALL) && masks.owned != 0;
+            if (mask != 0 || recall) && self.core.control(running.next).state() == PageState::Local {
+                return true;
+            }
+            running.next += 1;
+        }
+        false
+    }
+
+    /// Passes the page slot of a command, or starts the recall that it needs.
+    fn try_page(&mut self, running: &mut Running, page: u32, recalled: bool) {
+        if self.recalls.timed_out(page) && running.opcode != Opcode::Unmap {
+            return running.stop_at(Stop::Status(Status::RecallTimeout), page);
+        }
+        let slot = self.page_slot(running.slot_kind(), page, running.command.flags);
+        let result = self.pass(&Slot { recalled, frame: running.frame(page), ..slot });
+        match result.status {
+            SlotStatus::Done => {
+                if running.opcode == Opcode::Unmap {
+                    self.recalls.forget(page);
+                } else if running.opcode == Opcode::Harvest && result.mask != 0 {
+                    self.spool(running, page, result.mask);
+                }
+            }
+            SlotStatus::State => running.stop_at(Stop::Status(Status::WrongState), page),
+            SlotStatus::Recall => {
+                self.recalls.start(page, result.mask, running.snoop(), self.ticks);
+                running.waiting.push(page);
+            }
+        }
+    }
+
+    /// Keeps a record, and writes it to the buffer in host memory.
+    fn spool(&mut self, running: &mut Running, page: u32, mask: u64) {
+        if self.memory_fails() {
+            return running.stop_at(Stop::Status(Status::MemoryError), running.first);
+        }
+        let record = Record { page, sequence: running.spool.sequence, mask };
+        let iova = running.command.arg.wrapping_add((running.spool.records.len() * RECORD_BYTES) as u64);
+        running.spool.records.push(record);
+        self.count(reg::COUNT_RECORDS);
+        if !self.dma_write(iova, &record.to_bytes()) {
+            running.stop_at(Stop::Status(Status::DmaError), running.first);
+        }
+    }
+
+    /// Ends a range command: its completion, its result or the way back of its records.
+    fn finish(&mut self, running: Running) {
+        let Running { command, stop, end, mut spool, opcode, .. } = running;
+        let (why, cursor) = stop.unwrap_or((Stop::Status(Status::Success), end));
+        let status = match why {
+            Stop::Status(status) => status,
+            Stop::Partial => Status::Success,
+            Stop::Aborted(_) | Stop::Reset => Status::Aborted,
+        };
+        let mut completion = Completion { cursor, status: status as u16, ..done(command.cid) };
+        let harvest = opcode == Opcode::Harvest;
+        let keeps_result = harvest && matches!(status, Status::Success | Status::RecallTimeout);
+        if harvest {
+            spool.losses = self.losses;
+            let error = self.losses != self.executor.told_losses;
+            completion.flags = (error as u16) << result_flag::ERROR
+                | ((why == Stop::Partial) as u16) << result_flag::PARTIAL
+                | ((command.flags & flag::HARVEST_RECALL == 0) as u16) << result_flag::NO_RECALL;
+        }
+        if keeps_result {
+            completion.sequence = spool.sequence;
+            completion.records = spool.records.len() as u32;
+            self.executor.result = Some(spool);
+            return self.complete(completion);
+        }
+        let then = match why {
+            Stop::Reset => Vec::new(),
+            Stop::Aborted(by) => {
+                self.executor.next_generation();
+                vec![completion, done(by)]
+            }
+            Stop::Status(_) | Stop::Partial => vec![completion],
+        };
+        self.executor.merge = Some(Merge { spool, then });
+    }
+}
+
+// ---- queues ----
+
+impl ModelDevice {
+    fn queue_sizes(&self) -> (u32, u32) {
+        let size = |log2: u32| 1 << log2.clamp(1, 12);
+        (size(self.regs[reg::QUEUE_SIZE] & 15), size(self.regs[reg::QUEUE_SIZE] >> 8 & 15))
+    }
+
+    /// True if a command waits and nothing forbids to take it.
+    pub(super) fn can_fetch(&self) -> bool {
+        let (sq, cq) = self.queue_sizes();
+        let e = &self.executor;
+        let unread = e.cq_tail.wrapping_sub(self.regs[reg::CQ_HEAD]) & (cq - 1);
+        let aborting = e.running.as_ref().is_some_and(|r| matches!(r.stop, Some((Stop::Aborted(_), _))));
+        self.regs[reg::CTRL] & 1 == 1
+            && !e.resetting
+            && e.merge.is_none()
+            && !aborting
+            && e.sq_head != self.regs[reg::SQ_TAIL] & (sq - 1)
+            && unread + e.reserved < cq - 1
+    }
+
+    pub(super) fn fetch_command(&mut self) {
+        if !self.can_fetch() {
+            return;
+        }
+        let (sq, _) = self.queue_sizes();
+        let base = self.regs[reg::SQ_BASE_LO] as u64 | (self.regs[reg::SQ_BASE_HI] as u64) << 32;
+        let iova = base.wrapping_add(self.executor.sq_head as u64 * ENTRY_BYTES as u64);
+        self.executor.sq_head = (self.executor.sq_head + 1) & (sq - 1);
+        let mut entry = [0; ENTRY_BYTES];
+        if !self.dma_read(iova, &mut entry) {
+            return; // The command is lost with its identifier: ERROR.host_memory is all that can be said.
+        }
+        self.executor.reserved += 1;
+        let (command, clean) = Command::from_bytes(&entry);
+        let started = match check_form(&command, clean) {
+            Ok(opcode) => self.start(command, opcode),
+            Err(status) => Err(status),
+        };
+        if let Err(status) = started {
+            self.complete(Completion { status: status as u16, ..done(command.cid) });
+        }
+    }
+
+    /// Writes a completion. The sequence and status are the caller's; queue head, generation and phase are not.
+    fn complete(&mut self, completion: Completion) {
+        let (_, cq) = self.queue_sizes();
+        let base = self.regs[reg::CQ_BASE_LO] as u64 | (self.regs[reg::CQ_BASE_HI] as u64) << 32;
+        let e = &mut self.executor;
+        let iova = base.wrapping_add(e.cq_tail as u64 * ENTRY_BYTES as u64);
+        let entry = Completion {
+            sq_head: e.sq_head as u16,
+            generation: e.generation,
+            phase: !e.cq_pass,
+            ..completion
+        };
+        e.reserved -= 1;
+        e.cq_tail = (e.cq_tail + 1) & (cq - 1);
+        e.cq_pass ^= e.cq_tail == 0;
+        if self.dma_write(iova, &entry.to_bytes()) {
+            self.regs[reg::INTR_STATE] |= INTR_COMPLETION;
+        }
+    }
+}
+
+/// A successful completion without results.
+fn done(cid: u16) -> Completion {
+    Completion { cid, ..Completion::default() }
+}
+
+// ---- checks, in the order of the contract ----
+
+/// Opcode, reserved bits, flags and operands that the command does not have.
+fn check_form(c: &Command, clean: bool) -> Result<Opcode, Status> {
+    let opcode = Opcode::from_code(c.opcode.into()).ok_or(Status::InvalidOpcode)?;
+    let (flags, range, arg, param, cursor) = match opcode {
+        Opcode::Identify | Opcode::Fence => (0, false, false, false, false),
+        Opcode::Abort | Opcode::HarvestAck | Opcode::HarvestNack => (0, false, false, true, false),
+        Opcode::Map => (0, true, true, false, false),
+        Opcode::Unmap => (0, true, false, false, false),
+        Opcode::Track => (flag::TRACK_SET | flag::TRACK_ACCESSED, true, false, false, false),
+        Opcode::Recall => (flag::RECALL_INVALIDATE, true, false, false, false),
+        Opcode::Harvest => {
+            (flag::HARVEST_RECALL | flag::HARVEST_CLEAR | flag::HARVEST_ACCESSED, true, true, true, true)
+        }
+    };
+    let good = clean
+        && c.flags & !flags == 0
+        && (range || c.page == 0 && c.count == 0)
+        && (arg || c.arg == 0)
+        && (param || c.param == 0)
+        && (cursor || c.cursor == 0)
+        && (opcode != Opcode::Harvest || c.param != 0);
+    if good { Ok(opcode) } else { Err(Status::InvalidField) }
+}
+
+impl ModelDevice {
+    /// Starts a command of good form, or says why not.
+    fn start(&mut self, c: Command, opcode: Opcode) -> Result<(), Status> {
+        match opcode {
+            Opcode::Identify => {
+                self.complete(Completion {
+                    detail: WINDOW_PAGES as u64 | (BI_TAGS as u64) << 32,
+                    detail2: RECALL_CONTEXTS as u64 | (DEFERRED_ENTRIES as u64) << 32,
+                    ..done(c.cid)
+                });
+                Ok(())
+            }
+            Opcode::Fence => {
+                self.executor.fences.push_back(c.cid);
+                Ok(())
+            }
+            Opcode::Abort => self.abort(c.cid, c.param),
+            Opcode::HarvestAck => {
+                let spool = self.take_result(c.param)?;
+                self.executor.told_losses = spool.losses;
+                self.complete(done(c.cid));
+                Ok(())
+            }
+            Opcode::HarvestNack => {
+                let spool = self.take_result(c.param)?;
+                self.executor.merge = Some(Merge { spool, then: vec![done(c.cid)] });
+                Ok(())
+            }
+            Opcode::Map | Opcode::Unmap | Opcode::Track | Opcode::Recall | Opcode::Harvest => {
+                self.start_range(c, opcode)
+            }
+        }
+    }
+
+    fn take_result(&mut self, sequence: u32) -> Result<Spooled, Status> {
+        let spool = self.executor.result.take_if(|r| r.sequence == sequence);
+        spool.ok_or(Status::BadSequence)
+    }
+
+    fn abort(&mut self, cid: u16, target: u32) -> Result<(), Status> {
+        let e = &mut self.executor;
+        if let Some(running) = e.running.as_mut().filter(|r| r.command.cid as u32 == target) {
+            // A harvest takes everything back; of the others, what is done stays done.
+            let undone = running.waiting.iter().copied().min().unwrap_or(running.next);
+            let cursor = if running.opcode == Opcode::Harvest { running.first } else { undone };
+            running.stop = Some((Stop::Aborted(cid), cursor));
+        } else if let Some(i) = e.fences.iter().position(|&f| f as u32 == target) {
+            e.fences.remove(i);
+            e.next_generation();
+            self.complete(Completion { status: Status::Aborted as u16, ..done(target as u16) });
+            self.complete(done(cid));
+        } else {
+            return Err(Status::NotFound);
+        }
+        Ok(())
+    }
+
+    fn start_range(&mut self, command: Command, opcode: Opcode) -> Result<(), Status> {
+        let c = &command;
+        let end = c.page as u64 + c.count as u64;
+        let frames_end = c.arg.saturating_add(c.count as u64);
+        let cursor_good = c.cursor == 0 || (c.page as u64..end).contains(&(c.cursor as u64));
+        if c.count == 0
+            || end > self.window_pages() as u64
+            || opcode == Opcode::Map && frames_end > self.regs[reg::FRAMES] as u64
+            || !cursor_good
+        {
+            return Err(Status::OutOfRange);
+        }
+        let harvest = opcode == Opcode::Harvest;
+        if harvest && !c.arg.is_multiple_of(LINE_BYTES as u64) {
+            return Err(Status::Misaligned);
+        }
+        if self.executor.running.is_some() || harvest && self.executor.result.is_some() {
+            return Err(Status::Busy);
+        }
+        let mut spool = Spooled::default();
+        if harvest {
+            self.executor.sequence = self.executor.sequence.wrapping_add(1);
+            spool.sequence = self.executor.sequence;
+            spool.mask_flag = c.flags & flag::HARVEST_ACCESSED;
+        }
+        let first = if c.cursor == 0 { c.page } else { c.cursor };
+        let end = end as u32;
+        let waiting = Vec::new();
+        self.executor.running =
+            Some(Running { command, opcode, first, next: first, end, waiting, spool, stop: None });
+        Ok(())
+    }
+}

@@ -1,0 +1,553 @@
+//! An open device: setup, commands, window accesses.
+
+use crate::addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
+use crate::carrier::{Carrier, DmaRegion};
+use crate::queue::{CommandId, Queues};
+use crate::regs::{RegisterValue, dump};
+use crate::track::Tracking;
+use crate::{Error, Generation};
+use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag};
+use tideline_abi::cxl::Line;
+use tideline_abi::geometry::PAGE_BYTES;
+use tideline_abi::regs::{
+    self, BAR0_BYTES, CapHead, CapTrack, Ctrl, ErrorBits, Frames, ID_VALUE, Id, IntrEnable, IntrState, Param0,
+    Param1, SpoolBase, Version, WindowBaseHi, WindowBaseLo, WindowSize,
+};
+
+/// The major version of the interface that this driver speaks.
+const MAJOR: u32 = Version(default_version()).major();
+/// Capability identifiers.
+pub(crate) const CAP_TRACK: u8 = 1;
+pub(crate) const CAP_RECALL: u8 = 2;
+/// Interrupts that the driver listens to: completion, error, reset done.
+const VECTORS: u32 = 0b1011;
+const INTR_COMPLETION: u32 = 1 << 0;
+
+const fn default_version() -> u32 {
+    regs::REGISTERS[regs::reg::VERSION].reset
+}
+
+/// How to open a device.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Entries of the submission queue, as a power of two (1 to 12).
+    pub sq_log2: u32,
+    /// Entries of the completion queue, as a power of two (1 to 12). One of them always stays empty.
+    pub cq_log2: u32,
+    /// Records that one harvest can bring at most. A report takes as many harvests as it needs.
+    pub records: u32,
+    /// Waits ([`Carrier::wait`]) until a command counts as lost.
+    pub patience: u32,
+    /// Let the device grant exclusive copies to reads of untracked pages.
+    pub grant_exclusive: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { sq_log2: 6, cq_log2: 6, records: 4096, patience: 1 << 20, grant_exclusive: false }
+    }
+}
+
+/// What the device says of itself in its constant registers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Info {
+    /// Version of the interface: major, minor, patch.
+    pub version: (u32, u32, u32),
+    /// Pages of the window.
+    pub pages: u32,
+    /// Frames that MAP may use: device memory without the spool.
+    pub frames: u32,
+    /// Back-invalidate snoops outstanding at most.
+    pub bi_tags: u32,
+    /// Pages being recalled at most.
+    pub recall_contexts: u32,
+    /// Requests to pages being recalled that can wait.
+    pub deferred_entries: u32,
+    /// Capabilities, in the order of the device's list.
+    pub capabilities: Vec<Capability>,
+}
+
+/// An entry of the capability list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capability {
+    /// Identifier: 1 = track, 2 = recall.
+    pub id: u8,
+    /// Version of the capability.
+    pub version: u8,
+    /// Byte offset in BAR0.
+    pub offset: u32,
+}
+
+/// The answer of IDENTIFY.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Pages of the window.
+    pub pages: u32,
+    /// Back-invalidate snoops outstanding at most.
+    pub bi_tags: u32,
+    /// Pages being recalled at most.
+    pub recall_contexts: u32,
+    /// Requests to pages being recalled that can wait.
+    pub deferred_entries: u32,
+}
+
+/// What the host has to give up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recall {
+    /// Write permission: shared copies stay.
+    WritePermission,
+    /// Every copy.
+    EveryCopy,
+}
+
+/// An open Tideline device behind a carrier.
+///
+/// Calls block, each for a bounded while ([`Options::patience`]). Dropping a device drops its carrier, and with it
+/// the access to the device and the memory shared with it; [`Device::close`] ends in good order and gives the
+/// carrier back.
+#[derive(Debug)]
+pub struct Device<C: Carrier> {
+    pub(crate) carrier: C,
+    options: Options,
+    info: Info,
+    queues: Queues,
+    pub(crate) records: DmaRegion,
+    pub(crate) trackings: Vec<Tracking>,
+}
+
+impl<C: Carrier> Device<C> {
+    /// Opens a device with the default [`Options`].
+    ///
+    /// # Errors
+    /// As [`Device::open_with`].
+    pub fn open(carrier: C) -> Result<Self, Error> {
+        Self::open_with(carrier, Options::default())
+    }
+
+    /// Opens a device: checks what it is, resets its host side, opens the window and starts the queues.
+    ///
+    /// Mapped pages stay mapped: they outlive a reset, and whoever had the device before.
+    ///
+    /// # Errors
+    /// [`Error::WrongId`], [`Error::WrongVersion`], [`Error::BadCapability`] if it is no device for this driver,
+    /// [`Error::TooFewFrames`], [`Error::BadOption`], [`Error::NotReady`], or the carrier's.
+    pub fn open_with(mut carrier: C, options: Options) -> Result<Self, Error> {
+        check(&options)?;
+        let info = inspect(&mut carrier)?;
+        for waits in 0.. {
+            if regs::Status(carrier.read32(regs::Status::OFFSET)?).ready() == 1 {
+                break;
+            }
+            if waits == options.patience {
+                return Err(Error::NotReady { waits });
+            }
+            carrier.wait()?;
+        }
+        carrier.reset()?;
+        let queues = Queues::new(&mut carrier, &options)?;
+        let records = carrier.dma_alloc(options.records as usize * RECORD_BYTES)?;
+        let mut device = Self { carrier, options, info, queues, records, trackings: Vec::new() };
+        device.set_up()?;
+        Ok(device)
+    }
+
+    /// Stops every tracker, resets the host side of the device and gives the carrier back.
+    ///
+    /// # Errors
+    /// The first one; the carrier is dropped then.
+    pub fn close(mut self) -> Result<C, Error> {
+        let stopped = self.stop_all();
+        self.carrier.reset()?;
+        self.queues.free(&mut self.carrier);
+        self.carrier.dma_free(self.records);
+        stopped.map(|()| self.carrier)
+    }
+
+    /// Function level reset. Commands in flight are forgotten; the window, maps and trackers stay, and lines that
+    /// were not reported come again.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn reset(&mut self) -> Result<(), Error> {
+        self.carrier.reset()?;
+        self.set_up()
+    }
+
+    /// The window, the memory and the queues, on a device that was just reset.
+    fn set_up(&mut self) -> Result<(), Error> {
+        let base = self.carrier.window_base();
+        let enable = 1 | (self.options.grant_exclusive as u32) << 1;
+        for (offset, value) in [
+            (WindowBaseLo::OFFSET, base as u32),
+            (WindowBaseHi::OFFSET, (base >> 32) as u32),
+            (WindowSize::OFFSET, self.info.pages),
+            (Frames::OFFSET, self.info.frames),
+            (SpoolBase::OFFSET, self.info.frames),
+        ] {
+            self.carrier.write32(offset, value)?;
+        }
+        self.queues.restart(&mut self.carrier)?;
+        self.carrier.write32(IntrState::OFFSET, VECTORS)?;
+        self.carrier.write32(IntrEnable::OFFSET, VECTORS)?;
+        self.carrier.write32(Ctrl::OFFSET, enable)?;
+        Ok(())
+    }
+
+    /// What the device says of itself.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// The options that it was opened with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// The carrier, to look into.
+    pub fn carrier(&self) -> &C {
+        &self.carrier
+    }
+
+    /// The carrier, to drive loads and stores between commands. Resetting the device through it leaves the driver
+    /// out of step: use [`Device::reset`], also afterwards.
+    pub fn carrier_mut(&mut self) -> &mut C {
+        &mut self.carrier
+    }
+
+    /// Host physical address of the window.
+    pub fn window_base(&self) -> Hpa {
+        Hpa(self.carrier.window_base())
+    }
+
+    /// Every page of the window.
+    pub fn window(&self) -> PageRange {
+        PageRange::new(PageIndex(0), self.info.pages).expect("a device without pages is not opened")
+    }
+
+    /// The pages of `len` bytes from a host physical address on.
+    ///
+    /// # Errors
+    /// [`Error::Unaligned`], [`Error::EmptyRange`], [`Error::OutsideWindow`].
+    pub fn range_at(&self, base: Hpa, len: u64) -> Result<PageRange, Error> {
+        let (pages, start) = (self.info.pages, self.window_base());
+        let Some(offset) = base.0.checked_sub(start.0) else {
+            let count = (len / PAGE_BYTES as u64).try_into().unwrap_or(u32::MAX);
+            return Err(Error::BelowWindow { base, count, start });
+        };
+        let range = PageRange::from_bytes(offset, len).map_err(|e| match e {
+            Error::OutsideWindow { first, count, .. } => Error::OutsideWindow { first, count, pages },
+            e => e,
+        })?;
+        self.check_range(range)
+    }
+
+    /// The range, if it lies in the window.
+    pub(crate) fn check_range(&self, range: PageRange) -> Result<PageRange, Error> {
+        let pages = self.info.pages;
+        if range.end().0 > pages {
+            return Err(Error::OutsideWindow { first: range.first(), count: range.count(), pages });
+        }
+        Ok(range)
+    }
+
+    pub(crate) fn require(&self, id: u8, name: &'static str) -> Result<(), Error> {
+        let has = self.info.capabilities.iter().any(|c| c.id == id);
+        if has { Ok(()) } else { Err(Error::NoCapability(name)) }
+    }
+}
+
+// ---- commands ----
+
+impl<C: Carrier> Device<C> {
+    /// Submits a command and returns at once. The driver chooses its identifier.
+    ///
+    /// # Errors
+    /// [`Error::QueueFull`], or the carrier's.
+    pub fn submit(&mut self, command: &Command) -> Result<CommandId, Error> {
+        self.submit_entry(command.to_bytes())
+    }
+
+    /// Submits 64 bytes as they are, the identifier excepted: also what no [`Command`] can say.
+    ///
+    /// # Errors
+    /// As [`Device::submit`].
+    pub fn submit_entry(&mut self, entry: [u8; ENTRY_BYTES]) -> Result<CommandId, Error> {
+        self.queues.submit(&mut self.carrier, entry)
+    }
+
+    /// The completion of a command, if it has come, whatever its status. Given once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownCommand`], [`Error::StrayCompletion`], or the carrier's.
+    pub fn poll(&mut self, id: CommandId) -> Result<Option<Completion>, Error> {
+        if let Some(completion) = self.queues.take(id)? {
+            return Ok(Some(completion));
+        }
+        self.queues.reap(&mut self.carrier)?;
+        self.queues.take(id)
+    }
+
+    /// Waits for the completion of a command, whatever its status.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] after [`Options::patience`] waits: nobody may ask for the command any more then. Else as
+    /// [`Device::poll`].
+    pub fn wait(&mut self, id: CommandId) -> Result<Completion, Error> {
+        self.wait_for(id, None)
+    }
+
+    fn wait_for(&mut self, id: CommandId, opcode: Option<Opcode>) -> Result<Completion, Error> {
+        let waits = self.options.patience;
+        for _ in 0..=waits {
+            if let Some(completion) = self.poll(id)? {
+                return Ok(completion);
+            }
+            // The interrupt is cleared before the last look, so that none is lost in between.
+            self.carrier.write32(IntrState::OFFSET, INTR_COMPLETION)?;
+            if !self.queues.reap(&mut self.carrier)? {
+                self.carrier.wait()?;
+            }
+        }
+        self.queues.abandon(id, opcode);
+        Err(Error::Timeout { id, waits, errors: self.errors()?.0 })
+    }
+
+    /// Runs a command to its end. While the device is busy with another one it is tried again.
+    ///
+    /// # Errors
+    /// [`Error::Command`] for every status but success, [`Error::StillBusy`], else as [`Device::wait`].
+    pub fn execute(&mut self, command: &Command) -> Result<Completion, Error> {
+        let completion = self.run(command)?;
+        let (opcode, status) = decode(command, &completion)?;
+        match status {
+            Status::Success => Ok(completion),
+            _ => Err(Error::Command { opcode, status, cursor: PageIndex(completion.cursor) }),
+        }
+    }
+
+    /// As [`Device::execute`], with every status but BUSY as it is.
+    pub(crate) fn run(&mut self, command: &Command) -> Result<Completion, Error> {
+        let opcode = Opcode::from_code(command.opcode.into());
+        let (mut waits, mut pause) = (0, 1);
+        loop {
+            let id = self.submit(command)?;
+            let completion = self.wait_for(id, opcode)?;
+            if completion.status != Status::Busy as u16 {
+                return Ok(completion);
+            }
+            if waits >= self.options.patience {
+                let (opcode, _) = decode(command, &completion)?;
+                return Err(Error::StillBusy { opcode, waits });
+            }
+            self.return_unclaimed()?;
+            for _ in 0..pause {
+                self.carrier.wait()?;
+            }
+            waits += pause;
+            pause = (pause * 2).min(1024);
+        }
+    }
+
+    /// Gives results back to the device that nobody waited for: they are reported again.
+    fn return_unclaimed(&mut self) -> Result<(), Error> {
+        while let Some(sequence) = self.queues.unclaimed.pop() {
+            let nack = Command { param: sequence, ..Command::new(Opcode::HarvestNack) };
+            let id = self.submit(&nack)?;
+            self.wait_for(id, None)?;
+        }
+        Ok(())
+    }
+
+    fn range_command(&mut self, opcode: Opcode, flags: u8, range: PageRange, arg: u64) -> Result<(), Error> {
+        let range = self.check_range(range)?;
+        let (page, count) = (range.first().0, range.count());
+        self.execute(&Command { flags, page, count, arg, ..Command::new(opcode) }).map(drop)
+    }
+
+    /// Asks the device for its sizes.
+    ///
+    /// # Errors
+    /// As [`Device::execute`].
+    pub fn identify(&mut self) -> Result<Identity, Error> {
+        let c = self.execute(&Command::new(Opcode::Identify))?;
+        Ok(Identity {
+            pages: c.detail as u32,
+            bi_tags: (c.detail >> 32) as u32,
+            recall_contexts: c.detail2 as u32,
+            deferred_entries: (c.detail2 >> 32) as u32,
+        })
+    }
+
+    /// Maps pages to consecutive frames. Frames keep what was written to them.
+    ///
+    /// # Errors
+    /// [`Error::Command`] with `WrongState` at the first page that is mapped already; those below it are mapped
+    /// then. Else as [`Device::execute`].
+    pub fn map(&mut self, range: PageRange, frame: Frame) -> Result<(), Error> {
+        self.range_command(Opcode::Map, 0, range, frame.0.into())
+    }
+
+    /// Unmaps pages. When it returns, the device no longer accesses their frames.
+    ///
+    /// # Errors
+    /// [`Error::StillTracked`]; [`Error::Command`] with `WrongState` at the first page that is not mapped; those
+    /// below it are unmapped then. Else as [`Device::execute`].
+    pub fn unmap(&mut self, range: PageRange) -> Result<(), Error> {
+        self.sweep()?;
+        let taken = self.trackings.iter().flat_map(|t| t.ranges.iter()).find_map(|r| r.overlap(range));
+        match taken {
+            Some(at) => Err(Error::StillTracked { range, at }),
+            None => self.range_command(Opcode::Unmap, 0, range, 0),
+        }
+    }
+
+    /// Makes the host give up write permission, or every copy, of pages.
+    ///
+    /// # Errors
+    /// As [`Device::execute`].
+    pub fn recall(&mut self, range: PageRange, what: Recall) -> Result<(), Error> {
+        self.require(CAP_RECALL, "recall")?;
+        let flags = if what == Recall::EveryCopy { flag::RECALL_INVALIDATE } else { 0 };
+        self.range_command(Opcode::Recall, flags, range, 0)
+    }
+
+    /// Starts or stops the tracking of pages.
+    pub(crate) fn track(&mut self, range: PageRange, set: bool) -> Result<(), Error> {
+        self.range_command(Opcode::Track, if set { flag::TRACK_SET } else { 0 }, range, 0)
+    }
+
+    /// Waits until every earlier command has completed and every earlier line access has reached memory.
+    ///
+    /// # Errors
+    /// As [`Device::execute`].
+    pub fn fence(&mut self) -> Result<(), Error> {
+        self.execute(&Command::new(Opcode::Fence)).map(drop)
+    }
+}
+
+// ---- the window and the registers ----
+
+impl<C: Carrier> Device<C> {
+    /// Loads a line through the host's coherent caches.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn load(&mut self, line: LineAddr) -> Result<Line, Error> {
+        Ok(self.carrier.load_line(line.offset())?)
+    }
+
+    /// Stores a line through the host's coherent caches.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn store(&mut self, line: LineAddr, data: &Line) -> Result<(), Error> {
+        Ok(self.carrier.store_line(line.offset(), data)?)
+    }
+
+    /// Every register and its value.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn registers(&mut self) -> Result<Vec<RegisterValue>, Error> {
+        Ok(dump(&mut self.carrier)?)
+    }
+
+    /// The sticky errors.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn errors(&mut self) -> Result<ErrorBits, Error> {
+        Ok(ErrorBits(self.carrier.read32(ErrorBits::OFFSET)?))
+    }
+
+    /// Clears these sticky errors, and the error interrupt. Others stay, and new ones raise it again.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn clear_errors(&mut self, errors: ErrorBits) -> Result<(), Error> {
+        self.carrier.write32(IntrState::OFFSET, 1 << 1)?;
+        Ok(self.carrier.write32(ErrorBits::OFFSET, errors.0)?)
+    }
+
+    /// The interrupt state.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn interrupts(&mut self) -> Result<IntrState, Error> {
+        Ok(IntrState(self.carrier.read32(IntrState::OFFSET)?))
+    }
+
+    /// The device's generation.
+    ///
+    /// # Errors
+    /// The carrier's.
+    pub fn generation(&mut self) -> Result<Generation, Error> {
+        Ok(Generation(self.carrier.read32(regs::Generation::OFFSET)?))
+    }
+}
+
+/// Opcode of a command, status of its completion.
+pub(crate) fn decode(command: &Command, completion: &Completion) -> Result<(Opcode, Status), Error> {
+    let opcode = Opcode::from_code(command.opcode.into())
+        .ok_or(Error::UnknownOpcode { opcode: command.opcode, status: completion.status })?;
+    let status = Status::from_code(completion.status.into())
+        .ok_or(Error::UnknownStatus { opcode, status: completion.status })?;
+    Ok((opcode, status))
+}
+
+fn check(options: &Options) -> Result<(), Error> {
+    if !(1..=1 << 24).contains(&options.records) {
+        let value = options.records.into();
+        return Err(Error::BadOption { option: "records", value, right: "1 to 16777216" });
+    }
+    Ok(())
+}
+
+/// Reads the constant registers: is this a device for us, and of which size?
+fn inspect<C: Carrier>(carrier: &mut C) -> Result<Info, Error> {
+    let found = carrier.read32(Id::OFFSET)?;
+    if found != ID_VALUE {
+        return Err(Error::WrongId { found, expected: ID_VALUE });
+    }
+    let version = Version(carrier.read32(Version::OFFSET)?);
+    let (major, minor) = (version.major(), version.minor());
+    if major != MAJOR {
+        return Err(Error::WrongVersion { major, minor, expected: MAJOR });
+    }
+    let param0 = Param0(carrier.read32(Param0::OFFSET)?);
+    let param1 = Param1(carrier.read32(Param1::OFFSET)?);
+    let page_bits = param0.page_bits();
+    if page_bits > 26 {
+        return Err(Error::BadOption { option: "PARAM0.page_bits", value: page_bits.into(), right: "0 to 26" });
+    }
+    let pages = 1u32 << page_bits;
+    let frames = carrier.frames();
+    let spool = (pages as usize * RECORD_BYTES).div_ceil(PAGE_BYTES) as u32;
+    if frames <= spool {
+        return Err(Error::TooFewFrames { frames, spool });
+    }
+    Ok(Info {
+        version: (major, minor, version.patch()),
+        pages,
+        frames: frames - spool,
+        bi_tags: param0.bi_tags(),
+        recall_contexts: param1.recall_contexts(),
+        deferred_entries: param1.deferred_entries(),
+        capabilities: capabilities(carrier)?,
+    })
+}
+
+fn capabilities<C: Carrier>(carrier: &mut C) -> Result<Vec<Capability>, Error> {
+    let mut list: Vec<Capability> = Vec::new();
+    let mut offset = CapHead(carrier.read32(CapHead::OFFSET)?).offset();
+    while offset != 0 {
+        let last = list.last().map_or(CapHead::OFFSET, |c| c.offset);
+        if offset <= last || !offset.is_multiple_of(4) || offset >= BAR0_BYTES {
+            return Err(Error::BadCapability { offset, limit: BAR0_BYTES });
+        }
+        let entry = CapTrack(carrier.read32(offset)?);
+        list.push(Capability { id: entry.id() as u8, version: entry.version() as u8, offset });
+        offset = entry.next();
+    }
+    Ok(list)
+}

@@ -1,0 +1,378 @@
+//! The front end: takes the host's messages, turns each into a commit slot, and defers what must wait.
+//!
+//! # Operation
+//! *Requests* are decoded, checked and offered as slots, in order. Illegal ones are dropped and reported, MemSpecRd is
+//! dropped. A request to a page that is being recalled goes to the deferred queue (when its 32 places are taken the
+//! channel stalls). When a recall ends, one pass over the deferred queue serves the requests of all pages that ended
+//! by then and puts the others back, in order; new requests stall during the pass, so requests of a line keep their order.
+//! *Writes* and BIConflict wait for nothing but their credit and their turn.
+//! Requests take their turn only with room for their answers, so nothing behind the arbiter ever waits.
+//!
+//! # Timing
+//! Message to slot: 1 cycle. One slot per cycle.
+
+use super::channels::*;
+use super::slot_arbiter::SlotArbiter;
+use super::types::*;
+use crate::prim::*;
+use rust_hdl_core::prelude::*;
+use tideline_abi::cxl::{m2s_req, m2s_rwd, meta_field};
+use tideline_abi::slot::slot_kind;
+
+/// A pass over the deferred queue.
+#[derive(Copy, Clone, Debug, PartialEq, LogicState)]
+pub enum DrainState {
+    /// No pass.
+    Idle,
+    /// Entries are served or put back.
+    Pass,
+}
+
+/// Takes messages and offers slots.
+#[derive(Clone, Debug, Default, LogicBlock)]
+pub struct CoherenceSnooper {
+    /// The clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Slots may be granted.
+    pub enable: Signal<In, Bit>,
+    /// WINDOW_BASE, the page number.
+    pub window_base: Signal<In, Bits<40>>,
+    /// WINDOW_SIZE in pages.
+    pub window_pages: Signal<In, Bits<32>>,
+    /// Requests without data.
+    pub m2s_req: M2sReq,
+    /// Requests with data.
+    pub m2s_rwd: M2sRwd,
+
+    /// There is room for one more answer on NDR.
+    pub ndr_ok: Signal<In, Bit>,
+    /// There is room for one more answer on DRS.
+    pub drs_ok: Signal<In, Bit>,
+    /// A slot that will be answered on NDR enters.
+    pub take_ndr: Signal<Out, Bit>,
+    /// A slot that will be answered on DRS enters.
+    pub take_drs: Signal<Out, Bit>,
+    /// The data of a write that enters.
+    pub data_valid: Signal<Out, Bit>,
+    /// The data.
+    pub data: Signal<Out, WriteDataBits>,
+
+    /// Page of the request at the head.
+    pub query_page: Signal<Out, Page>,
+    /// A recall context holds it.
+    pub query_hit: Signal<In, Bit>,
+    /// That context is stuck.
+    pub query_stuck: Signal<In, Bit>,
+    /// That context.
+    pub query_context: Signal<In, Bits<CONTEXT_BITS>>,
+    /// Contexts whose deferred requests are to be served.
+    pub drains: Signal<In, Bits<16>>,
+    /// Contexts that are stuck.
+    pub stuck: Signal<In, Bits<16>>,
+    /// The deferred requests of these contexts were served.
+    pub drained: Signal<Out, Bits<16>>,
+
+    /// The slot of a snoop response is offered.
+    pub response_valid: Signal<In, Bit>,
+    /// The slot.
+    pub response_slot: Signal<In, SlotBits>,
+    /// It enters the pipeline.
+    pub response_granted: Signal<Out, Bit>,
+    /// A page slot is offered.
+    pub page_valid: Signal<In, Bit>,
+    /// The slot.
+    pub page_slot: Signal<In, SlotBits>,
+    /// It enters the pipeline.
+    pub page_granted: Signal<Out, Bit>,
+
+    /// A slot enters the pipeline.
+    pub slot_valid: Signal<Out, Bit>,
+    /// The slot.
+    pub slot: Signal<Out, SlotBits>,
+
+    /// An illegal message was dropped.
+    pub illegal: Signal<Out, Bit>,
+    /// A request is taken.
+    pub count_req: Signal<Out, Bit>,
+    /// A request with data is taken.
+    pub count_rwd: Signal<Out, Bit>,
+    /// A request is deferred.
+    pub count_deferred: Signal<Out, Bit>,
+
+    requests: Fifo<RequestBits, 2>,
+    writes: Fifo<WriteBits, 2>,
+    deferred: Fifo<DeferredBits, 6>,
+    arbiter: SlotArbiter,
+    drain: Reg<DrainState>,
+    drain_set: Reg<Bits<16>>,
+    drain_left: Reg<Bits<16>>,
+
+    req_offset: Signal<Local, Bits<40>>,
+    req_decodes: Signal<Local, Bit>,
+    rwd_offset: Signal<Local, Bits<40>>,
+    rwd_decodes: Signal<Local, Bit>,
+    req: Signal<Local, RequestBits>,
+    req_known: Signal<Local, Bit>,
+    req_illegal: Signal<Local, Bit>,
+    req_dropped: Signal<Local, Bit>,
+    req_held: Signal<Local, Bit>,
+    req_defer: Signal<Local, Bit>,
+    req_offer: Signal<Local, Bit>,
+    pass: Signal<Local, Bit>,
+    start_pass: Signal<Local, Bit>,
+    waiting: Signal<Local, DeferredBits>,
+    waiting_context: Signal<Local, Bits<16>>,
+    waiting_serves: Signal<Local, Bit>,
+    waiting_back: Signal<Local, Bit>,
+    waiting_stuck: Signal<Local, Bit>,
+    chosen: Signal<Local, RequestBits>,
+    chosen_stuck: Signal<Local, Bit>,
+    chosen_read: Signal<Local, Bit>,
+    chosen_valid: Signal<Local, Bit>,
+    write: Signal<Local, WriteBits>,
+    rwd: Signal<Local, RequestBits>,
+    rwd_head: Signal<Local, RequestBits>,
+    rwd_known: Signal<Local, Bit>,
+    rwd_illegal: Signal<Local, Bit>,
+    rwd_conflict: Signal<Local, Bit>,
+    rwd_offer: Signal<Local, Bit>,
+    granted: Signal<Local, Bits<4>>,
+    request_granted: Signal<Local, Bit>,
+    write_granted: Signal<Local, Bit>,
+    last_entry: Signal<Local, Bit>,
+}
+
+impl Logic for CoherenceSnooper {
+    #[hdl_gen]
+    fn update(&mut self) {
+        comment!("module coherence_snooper");
+        dff_setup!(self, clk, drain, drain_set, drain_left);
+        self.requests.clk.next = self.clk.val();
+        self.requests.rst.next = self.rst.val();
+        self.writes.clk.next = self.clk.val();
+        self.writes.rst.next = self.rst.val();
+        self.deferred.clk.next = self.clk.val();
+        self.deferred.rst.next = self.rst.val();
+        self.arbiter.clk.next = self.clk.val();
+        self.arbiter.rst.next = self.rst.val();
+
+        comment!("Req: decode and queue.");
+        self.req_offset.next = self.m2s_req.addr.val().get_bits::<40>(12) - self.window_base.val();
+        self.req_decodes.next = (self.m2s_req.addr.val().get_bits::<40>(12) >= self.window_base.val())
+            & (self.req_offset.val() < bit_cast::<40, 32>(self.window_pages.val()));
+        self.requests.in_valid.next = self.m2s_req.valid.val();
+        self.m2s_req.ready.next = self.requests.in_ready.val();
+        self.requests.in_data.next.page = 0.into();
+        if self.req_decodes.val() {
+            self.requests.in_data.next.page = self.req_offset.val().get_bits::<16>(0);
+        }
+        self.requests.in_data.next.line = self.m2s_req.addr.val().get_bits::<6>(6);
+        self.requests.in_data.next.decodes = self.req_decodes.val();
+        self.requests.in_data.next.opcode = self.m2s_req.opcode.val();
+        self.requests.in_data.next.meta_field = self.m2s_req.meta_field.val();
+        self.requests.in_data.next.meta_value = self.m2s_req.meta_value.val();
+        self.requests.in_data.next.snp_type = self.m2s_req.snp_type.val();
+        self.requests.in_data.next.tag = self.m2s_req.tag.val();
+        self.count_req.next = self.m2s_req.valid.val() & self.requests.in_ready.val();
+
+        comment!("Req: the head of the queue.");
+        self.req.next = self.requests.out_data.val();
+        self.req_known.next = (self.req.val().opcode == m2s_req::MEM_INV)
+            | (self.req.val().opcode == m2s_req::MEM_RD)
+            | (self.req.val().opcode == m2s_req::MEM_RD_DATA)
+            | (self.req.val().opcode == m2s_req::MEM_INV_NT)
+            | (self.req.val().opcode == m2s_req::MEM_CLN_EVCT);
+        self.req_dropped.next = self.req.val().opcode == m2s_req::MEM_SPEC_RD;
+        self.req_illegal.next = !self.req_dropped.val()
+            & (!self.req_known.val()
+                | (self.req.val().meta_field == 1)
+                | (self.req.val().meta_field == 2)
+                | ((self.req.val().meta_field == meta_field::META0_STATE)
+                    & (self.req.val().meta_value == 1))
+                | self.req.val().snp_type.get_bit(2));
+        self.query_page.next = self.req.val().page;
+        self.req_held.next = self.req.val().decodes & self.query_hit.val() & !self.query_stuck.val();
+        self.pass.next = self.drain.q.val() == DrainState::Pass;
+        self.start_pass.next = !self.pass.val() & self.drains.val().any();
+        self.req_defer.next = self.requests.out_valid.val()
+            & !self.req_dropped.val()
+            & !self.req_illegal.val()
+            & self.req_held.val()
+            & !self.pass.val()
+            & !self.start_pass.val()
+            & (self.deferred.count.val() < 32);
+        self.req_offer.next = self.requests.out_valid.val()
+            & !self.req_dropped.val()
+            & !self.req_illegal.val()
+            & !self.req_held.val()
+            & !self.pass.val()
+            & !self.start_pass.val();
+        self.count_deferred.next = self.req_defer.val();
+
+        comment!("The pass over the deferred queue.");
+        self.waiting.next = self.deferred.out_data.val();
+        self.waiting_context.next = bits::<16>(1) << self.waiting.val().context;
+        self.waiting_serves.next = self.pass.val()
+            & (self.drain_left.q.val() != 0)
+            & (self.waiting_context.val() & self.drain_set.q.val()).any();
+        self.waiting_back.next =
+            self.pass.val() & (self.drain_left.q.val() != 0) & !self.waiting_serves.val();
+        self.waiting_stuck.next = (self.waiting_context.val() & self.stuck.val()).any();
+
+        comment!("Who offers a request slot.");
+        self.chosen.next = self.req.val();
+        self.chosen_stuck.next = self.req.val().decodes & self.query_hit.val() & self.query_stuck.val();
+        if self.pass.val() {
+            self.chosen.next = self.waiting.val().request;
+            self.chosen_stuck.next = self.waiting_stuck.val();
+        }
+        self.chosen_read.next = (self.chosen.val().opcode == m2s_req::MEM_RD)
+            | (self.chosen.val().opcode == m2s_req::MEM_RD_DATA);
+        self.chosen_valid.next = (self.req_offer.val() | self.waiting_serves.val())
+            & self.ndr_ok.val()
+            & (self.drs_ok.val() | !self.chosen_read.val());
+
+        comment!("RwD: decode and queue.");
+        self.rwd_offset.next = self.m2s_rwd.addr.val().get_bits::<40>(12) - self.window_base.val();
+        self.rwd_decodes.next = (self.m2s_rwd.addr.val().get_bits::<40>(12) >= self.window_base.val())
+            & (self.rwd_offset.val() < bit_cast::<40, 32>(self.window_pages.val()));
+        self.writes.in_valid.next = self.m2s_rwd.valid.val();
+        self.m2s_rwd.ready.next = self.writes.in_ready.val();
+        self.rwd.next.page = 0.into();
+        if self.rwd_decodes.val() {
+            self.rwd.next.page = self.rwd_offset.val().get_bits::<16>(0);
+        }
+        self.rwd.next.line = self.m2s_rwd.addr.val().get_bits::<6>(6);
+        self.rwd.next.decodes = self.rwd_decodes.val();
+        self.rwd.next.opcode = self.m2s_rwd.opcode.val();
+        self.rwd.next.meta_field = self.m2s_rwd.meta_field.val();
+        self.rwd.next.meta_value = self.m2s_rwd.meta_value.val();
+        self.rwd.next.snp_type = self.m2s_rwd.snp_type.val();
+        self.rwd.next.tag = self.m2s_rwd.tag.val();
+        self.writes.in_data.next.request = self.rwd.val();
+        self.writes.in_data.next.data = self.m2s_rwd.data.val();
+        self.writes.in_data.next.enable = !bits::<64>(0);
+        if self.m2s_rwd.opcode.val() == m2s_rwd::MEM_WR_PTL {
+            self.writes.in_data.next.enable = self.m2s_rwd.be.val();
+        }
+        self.count_rwd.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
+
+        comment!("RwD: the head of the queue.");
+        self.write.next = self.writes.out_data.val();
+        self.rwd_head.next = self.write.val().request;
+        self.rwd_conflict.next = self.rwd_head.val().opcode == m2s_rwd::BI_CONFLICT;
+        self.rwd_known.next = (self.rwd_head.val().opcode == m2s_rwd::MEM_WR)
+            | (self.rwd_head.val().opcode == m2s_rwd::MEM_WR_PTL);
+        self.rwd_illegal.next = !self.rwd_conflict.val()
+            & (!self.rwd_known.val()
+                | (self.rwd_head.val().meta_field == 1)
+                | (self.rwd_head.val().meta_field == 2)
+                | ((self.rwd_head.val().meta_field == meta_field::META0_STATE)
+                    & (self.rwd_head.val().meta_value == 1))
+                | self.rwd_head.val().snp_type.get_bit(2));
+        self.rwd_offer.next = self.writes.out_valid.val() & !self.rwd_illegal.val() & self.ndr_ok.val();
+
+        comment!("One of four is granted.");
+        self.arbiter.enable.next = self.enable.val();
+        self.arbiter.request.next = bits::<4>(0)
+            .replace_bit(0, self.rwd_offer.val())
+            .replace_bit(1, self.response_valid.val())
+            .replace_bit(2, self.chosen_valid.val())
+            .replace_bit(3, self.page_valid.val());
+        self.arbiter.write_page.next = self.rwd_head.val().page;
+        self.arbiter.response_page.next = self.response_slot.val().page;
+        self.arbiter.request_page.next = self.chosen.val().page;
+        self.arbiter.page_page.next = self.page_slot.val().page;
+        self.granted.next = self.arbiter.grant.val();
+        self.write_granted.next = self.granted.val().get_bit(0);
+        self.response_granted.next = self.granted.val().get_bit(1);
+        self.request_granted.next = self.granted.val().get_bit(2);
+        self.page_granted.next = self.granted.val().get_bit(3);
+
+        comment!("The slot that enters.");
+        self.slot_valid.next = self.granted.val().any();
+        self.slot.next.kind = slot_kind::REQ.into();
+        self.slot.next.page = self.chosen.val().page;
+        self.slot.next.line = self.chosen.val().line;
+        self.slot.next.decodes = self.chosen.val().decodes;
+        self.slot.next.timed_out = self.chosen_stuck.val();
+        self.slot.next.opcode = self.chosen.val().opcode;
+        self.slot.next.meta_field = self.chosen.val().meta_field;
+        self.slot.next.meta_value = self.chosen.val().meta_value;
+        self.slot.next.snp_type = self.chosen.val().snp_type;
+        self.slot.next.tag = self.chosen.val().tag;
+        self.slot.next.flags = 0.into();
+        self.slot.next.recalled = false;
+        self.slot.next.context = 0.into();
+        self.slot.next.frame = 0.into();
+        self.slot.next.mask = 0.into();
+        if self.write_granted.val() {
+            self.slot.next.kind = slot_kind::WRITE.into();
+            if self.rwd_conflict.val() {
+                self.slot.next.kind = slot_kind::CONFLICT.into();
+            }
+            self.slot.next.page = self.rwd_head.val().page;
+            self.slot.next.line = self.rwd_head.val().line;
+            self.slot.next.decodes = self.rwd_head.val().decodes;
+            self.slot.next.timed_out = false;
+            self.slot.next.opcode = self.rwd_head.val().opcode;
+            self.slot.next.meta_field = self.rwd_head.val().meta_field;
+            self.slot.next.meta_value = self.rwd_head.val().meta_value;
+            self.slot.next.snp_type = self.rwd_head.val().snp_type;
+            self.slot.next.tag = self.rwd_head.val().tag;
+        }
+        if self.granted.val().get_bit(1) {
+            self.slot.next = self.response_slot.val();
+        }
+        if self.granted.val().get_bit(3) {
+            self.slot.next = self.page_slot.val();
+        }
+        self.take_ndr.next = self.write_granted.val() | self.request_granted.val();
+        self.take_drs.next = self.request_granted.val() & self.chosen_read.val();
+        self.data_valid.next = self.write_granted.val() & !self.rwd_conflict.val();
+        self.data.next.data = self.write.val().data;
+        self.data.next.enable = self.write.val().enable;
+
+        comment!("What leaves the queues.");
+        self.writes.out_ready.next = self.write_granted.val() | self.rwd_illegal.val();
+        self.requests.out_ready.next = (self.request_granted.val() & !self.pass.val())
+            | self.req_defer.val()
+            | self.req_illegal.val()
+            | self.req_dropped.val();
+        self.illegal.next = (self.requests.out_valid.val() & self.req_illegal.val())
+            | (self.writes.out_valid.val() & self.rwd_illegal.val());
+        self.deferred.in_valid.next = self.req_defer.val() | self.waiting_back.val();
+        self.deferred.in_data.next.context = self.query_context.val();
+        self.deferred.in_data.next.request = self.req.val();
+        if self.waiting_back.val() {
+            self.deferred.in_data.next = self.waiting.val();
+        }
+        self.last_entry.next = (self.request_granted.val() & self.pass.val()) | self.waiting_back.val();
+        self.deferred.out_ready.next = self.last_entry.val();
+
+        comment!("The pass: count what was there at its start.");
+        self.drained.next = 0.into();
+        match self.drain.q.val() {
+            DrainState::Idle => {
+                if self.start_pass.val() {
+                    self.drain.d.next = DrainState::Pass;
+                    self.drain_set.d.next = self.drains.val();
+                    self.drain_left.d.next = self.deferred.count.val();
+                }
+            }
+            DrainState::Pass => {
+                if self.drain_left.q.val() == 0 {
+                    self.drain.d.next = DrainState::Idle;
+                    self.drained.next = self.drain_set.q.val();
+                } else if self.last_entry.val() {
+                    self.drain_left.d.next = self.drain_left.q.val() - 1;
+                }
+            }
+            _ => {
+                self.drain.d.next = DrainState::Idle;
+            }
+        }
+    }
+}

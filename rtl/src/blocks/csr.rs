@@ -1,0 +1,160 @@
+//! The register file of BAR0, made from the table in `tideline_abi::regs`: decode, access kinds, reset values.
+//!
+//! # Operation
+//! Offsets without a register read as zero and ignore writes. A write with some byte enables off is ignored. Software
+//! writes take effect in the cycle after their acceptance; where the device sets a bit that software clears in the same
+//! cycle, the device wins. `clear` puts the registers of queues and interrupt enables back to their reset values.
+//!
+//! # Timing
+//! A read answers in the next cycle, a write too. One access of each kind at a time.
+
+use super::axi::AxiLiteSubordinate;
+use crate::prim::*;
+use rust_hdl_core::prelude::*;
+use tideline_abi::regs::{Access, REGISTERS, Register};
+
+/// Number of registers.
+pub const REGISTER_COUNT: usize = REGISTERS.len();
+
+/// Registers that a function level reset puts back.
+const CLEARED: &[&str] = &[
+    "CTRL",
+    "INTR_ENABLE",
+    "SQ_BASE_LO",
+    "SQ_BASE_HI",
+    "CQ_BASE_LO",
+    "CQ_BASE_HI",
+    "QUEUE_SIZE",
+    "SQ_TAIL",
+    "CQ_HEAD",
+];
+
+/// The register file.
+#[derive(Clone, Debug, LogicBlock)]
+pub struct Csr {
+    /// The clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset.
+    pub rst: Signal<In, Bit>,
+    /// Function level reset of the host side's registers.
+    pub clear: Signal<In, Bit>,
+    /// Software's access.
+    pub s_axil: AxiLiteSubordinate,
+    /// The device's value of each read-only register; bits to set of each rw1c register; else ignored.
+    pub status: [Signal<In, Bits<32>>; REGISTER_COUNT],
+    /// The value of each register.
+    pub value: [Signal<Out, Bits<32>>; REGISTER_COUNT],
+    /// Which register software writes in this cycle (of write-only ones, the value is `wdata`).
+    pub written: [Signal<Out, Bit>; REGISTER_COUNT],
+    /// What it writes.
+    pub wdata: Signal<Out, Bits<32>>,
+
+    offset: [Constant<Bits<12>>; REGISTER_COUNT],
+    rw_mask: [Constant<Bits<32>>; REGISTER_COUNT],
+    w1c_mask: [Constant<Bits<32>>; REGISTER_COUNT],
+    ro_mask: [Constant<Bits<32>>; REGISTER_COUNT],
+    reset: [Constant<Bits<32>>; REGISTER_COUNT],
+    cleared: [Constant<Bit>; REGISTER_COUNT],
+    values: [Reg<Bits<32>>; REGISTER_COUNT],
+    write_pending: Reg<Bit>,
+    read_pending: Reg<Bit>,
+    read_data: Reg<Bits<32>>,
+    accept_write: Signal<Local, Bit>,
+    accept_read: Signal<Local, Bit>,
+    whole: Signal<Local, Bit>,
+}
+
+fn constants<T: Synth>(f: impl Fn(&Register) -> T) -> [Constant<T>; REGISTER_COUNT] {
+    std::array::from_fn(|i| Constant::new(f(&REGISTERS[i])))
+}
+
+fn mask_if(register: &Register, access: Access) -> Bits<32> {
+    if register.access == access { u64::from(register.mask()).into() } else { 0.into() }
+}
+
+impl Default for Csr {
+    fn default() -> Self {
+        Self {
+            clk: Signal::default(),
+            rst: Signal::default(),
+            clear: Signal::default(),
+            s_axil: AxiLiteSubordinate::default(),
+            status: std::array::from_fn(|_| Signal::default()),
+            value: std::array::from_fn(|_| Signal::default()),
+            written: std::array::from_fn(|_| Signal::default()),
+            wdata: Signal::default(),
+            offset: constants(|r| u64::from(r.offset).into()),
+            rw_mask: constants(|r| mask_if(r, Access::Rw)),
+            w1c_mask: constants(|r| mask_if(r, Access::Rw1c)),
+            ro_mask: constants(|r| mask_if(r, Access::Ro)),
+            reset: constants(|r| u64::from(r.reset).into()),
+            cleared: constants(|r| CLEARED.contains(&r.name)),
+            values: std::array::from_fn(|i| Reg::new(u64::from(REGISTERS[i].reset).into())),
+            write_pending: Reg::default(),
+            read_pending: Reg::default(),
+            read_data: Reg::default(),
+            accept_write: Signal::default(),
+            accept_read: Signal::default(),
+            whole: Signal::default(),
+        }
+    }
+}
+
+impl Logic for Csr {
+    #[hdl_gen]
+    fn update(&mut self) {
+        comment!("module csr");
+        dff_setup!(self, clk, write_pending, read_pending, read_data);
+
+        comment!("Writes: address and data together.");
+        self.accept_write.next =
+            self.s_axil.awvalid.val() & self.s_axil.wvalid.val() & !self.write_pending.q.val();
+        self.s_axil.awready.next = self.accept_write.val();
+        self.s_axil.wready.next = self.accept_write.val();
+        self.whole.next = self.accept_write.val() & self.s_axil.wstrb.val().all();
+        if self.accept_write.val() {
+            self.write_pending.d.next = true;
+        } else if self.s_axil.bready.val() {
+            self.write_pending.d.next = false;
+        }
+        self.s_axil.bvalid.next = self.write_pending.q.val();
+        self.s_axil.bresp.next = 0.into();
+        self.wdata.next = self.s_axil.wdata.val();
+
+        comment!("Reads.");
+        self.accept_read.next = self.s_axil.arvalid.val() & !self.read_pending.q.val();
+        self.s_axil.arready.next = self.accept_read.val();
+        if self.accept_read.val() {
+            self.read_pending.d.next = true;
+            self.read_data.d.next = 0.into();
+        } else if self.s_axil.rready.val() {
+            self.read_pending.d.next = false;
+        }
+        self.s_axil.rvalid.next = self.read_pending.q.val();
+        self.s_axil.rdata.next = self.read_data.q.val();
+        self.s_axil.rresp.next = 0.into();
+
+        for i in 0..REGISTER_COUNT {
+            self.values[i].clock.next = self.clk.val();
+            self.values[i].reset.next = self.rst.val();
+            self.written[i].next = self.whole.val() & (self.s_axil.awaddr.val() == self.offset[i].val());
+            self.value[i].next = self.values[i].q.val();
+            self.values[i].d.next = (self.values[i].q.val() & !self.ro_mask[i].val())
+                | (self.status[i].val() & (self.ro_mask[i].val() | self.w1c_mask[i].val()));
+            if self.whole.val() & (self.s_axil.awaddr.val() == self.offset[i].val()) {
+                self.values[i].d.next = (self.values[i].q.val()
+                    & !self.rw_mask[i].val()
+                    & !(self.w1c_mask[i].val() & self.s_axil.wdata.val())
+                    & !self.ro_mask[i].val())
+                    | (self.s_axil.wdata.val() & self.rw_mask[i].val())
+                    | (self.status[i].val() & (self.ro_mask[i].val() | self.w1c_mask[i].val()));
+            }
+            if self.clear.val() & self.cleared[i].val() {
+                self.values[i].d.next = self.reset[i].val();
+            }
+            if self.accept_read.val() & (self.s_axil.araddr.val() == self.offset[i].val()) {
+                self.read_data.d.next = self.values[i].q.val();
+            }
+        }
+    }
+}

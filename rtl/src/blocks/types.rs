@@ -1,0 +1,260 @@
+//! Widths and messages shared by the blocks.
+
+use rust_hdl_core::prelude::*;
+use tideline_abi::descriptor::{Control, lane};
+use tideline_abi::geometry::{FRAME_BITS, HPA_BITS, PAGE_BITS};
+
+/// Index of a page in the window.
+pub type Page = Bits<PAGE_BITS>;
+/// Frame number of device memory.
+pub type Frame = Bits<FRAME_BITS>;
+/// Byte address in device memory.
+pub type Dpa = Bits<DPA_BITS>;
+/// Host physical byte address.
+pub type Hpa = Bits<HPA_BITS>;
+/// Control word, the part kept on chip.
+pub type ControlBits = Bits<CONTROL_BITS>;
+/// All lanes of a page.
+pub type Row = Bits<ROW_BITS>;
+/// One bit per line of a page.
+pub type LineMask = Bits<64>;
+
+/// Width of a device physical address.
+pub const DPA_BITS: usize = FRAME_BITS + 12;
+/// Width of the control word on chip.
+pub const CONTROL_BITS: usize = Control::CHIP_BITS;
+/// Width of a row.
+pub const ROW_BITS: usize = lane::ROW_BITS;
+/// Address bits of a recall context.
+pub const CONTEXT_BITS: usize = 4;
+/// Address bits of a back-invalidate tag.
+pub const TAG_BITS: usize = 7;
+/// Bits of the ERROR register in use.
+pub const ERROR_BITS: usize = 10;
+
+const _: () = {
+    assert!(1 << CONTEXT_BITS == tideline_abi::geometry::RECALL_CONTEXTS);
+    assert!(1 << TAG_BITS == tideline_abi::geometry::BI_TAGS);
+};
+
+/// What a commit slot is asked to do (`tideline_abi::slot::Slot`), with what its answer needs.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct SlotBits {
+    /// `slot_kind`.
+    pub kind: Bits<4>,
+    /// Page index; 0 if the address does not decode.
+    pub page: Bits<PAGE_BITS>,
+    /// Line of the page.
+    pub line: Bits<6>,
+    /// The address decodes.
+    pub decodes: Bit,
+    /// The recall of the page timed out.
+    pub timed_out: Bit,
+    /// Opcode of the message.
+    pub opcode: Bits<4>,
+    /// Meta field of the message.
+    pub meta_field: Bits<2>,
+    /// Meta value of the message.
+    pub meta_value: Bits<2>,
+    /// Snoop type of the message; snoop responses: the opcode of their snoop.
+    pub snp_type: Bits<3>,
+    /// Tag of the message.
+    pub tag: Bits<16>,
+    /// Command flags.
+    pub flags: Bits<8>,
+    /// The page was recalled for this slot already.
+    pub recalled: Bit,
+    /// Recall context of the page slot or of the snoop response.
+    pub context: Bits<CONTEXT_BITS>,
+    /// MAP: the frame.
+    pub frame: Bits<FRAME_BITS>,
+    /// MERGE: the lines.
+    pub mask: Bits<64>,
+}
+
+/// What a commit slot decided (`tideline_abi::slot::SlotResult`).
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct ResultBits {
+    /// There is an answer on NDR.
+    pub has_ndr: Bit,
+    /// Its opcode.
+    pub ndr: Bits<3>,
+    /// `data_source` of the answer on DRS.
+    pub data: Bits<2>,
+    /// The data of the write goes to memory.
+    pub writes_memory: Bit,
+    /// Frame of the page before the slot.
+    pub frame: Bits<FRAME_BITS>,
+    /// `slot_status`.
+    pub status: Bits<2>,
+    /// Lines to recall, or lines harvested.
+    pub mask: Bits<64>,
+    /// ERROR bits.
+    pub errors: Bits<ERROR_BITS>,
+    /// A snoop response was right.
+    pub response_ok: Bit,
+}
+
+/// A request without data, its address decoded.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct RequestBits {
+    /// Page index; 0 if the address does not decode.
+    pub page: Bits<PAGE_BITS>,
+    /// Line of the page.
+    pub line: Bits<6>,
+    /// The address decodes.
+    pub decodes: Bit,
+    /// Opcode.
+    pub opcode: Bits<4>,
+    /// Meta field.
+    pub meta_field: Bits<2>,
+    /// Meta value.
+    pub meta_value: Bits<2>,
+    /// Snoop type.
+    pub snp_type: Bits<3>,
+    /// Tag.
+    pub tag: Bits<16>,
+}
+
+/// A deferred request: which recall context it waits for.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct DeferredBits {
+    /// Recall context of the page.
+    pub context: Bits<CONTEXT_BITS>,
+    /// The request.
+    pub request: RequestBits,
+}
+
+/// A request with data, its address decoded.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct WriteBits {
+    /// The message without its data.
+    pub request: RequestBits,
+    /// The line.
+    pub data: Bits<512>,
+    /// Byte enables.
+    pub enable: Bits<64>,
+}
+
+/// The data of a write on its way to memory.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct WriteDataBits {
+    /// The line.
+    pub data: Bits<512>,
+    /// Byte enables.
+    pub enable: Bits<64>,
+}
+
+/// A response without data.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct NdrBits {
+    /// `s2m_ndr`.
+    pub opcode: Bits<3>,
+    /// Tag of the request.
+    pub tag: Bits<16>,
+}
+
+/// A response with data.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct DrsBits {
+    /// `s2m_drs`.
+    pub opcode: Bits<3>,
+    /// Tag of the request.
+    pub tag: Bits<16>,
+    /// The data is poisoned.
+    pub poison: Bit,
+    /// The line.
+    pub data: Bits<512>,
+}
+
+/// A back-invalidate snoop.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct SnoopBits {
+    /// `s2m_bisnp`.
+    pub opcode: Bits<4>,
+    /// Page of the line.
+    pub page: Bits<PAGE_BITS>,
+    /// Line of the page.
+    pub line: Bits<6>,
+    /// Tag.
+    pub tag: Bits<16>,
+}
+
+/// What the engine remembers of a snoop under its tag.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct TagBits {
+    /// Page of the line.
+    pub page: Bits<PAGE_BITS>,
+    /// Line of the page.
+    pub line: Bits<6>,
+    /// Recall context.
+    pub context: Bits<CONTEXT_BITS>,
+    /// Opcode of the snoop.
+    pub opcode: Bits<3>,
+    /// Use of the context that sent the snoop: an answer to an abandoned use is told from one to the present.
+    pub usage: Bits<4>,
+}
+
+/// Lines of a page that must be snooped.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct SnoopWorkBits {
+    /// Page.
+    pub page: Bits<PAGE_BITS>,
+    /// Recall context.
+    pub context: Bits<CONTEXT_BITS>,
+    /// BISnpInv instead of BISnpData.
+    pub invalidate: Bit,
+    /// The lines.
+    pub mask: Bits<64>,
+}
+
+/// A snoop response.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct ResponseBits {
+    /// `m2s_birsp`.
+    pub opcode: Bits<4>,
+    /// Tag of the snoop.
+    pub tag: Bits<16>,
+}
+
+/// A harvest record on its way to the spool.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct RecordBits {
+    /// Page.
+    pub page: Bits<PAGE_BITS>,
+    /// Lines.
+    pub mask: Bits<64>,
+}
+
+/// A line read of device memory on its way.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct ReadBits {
+    /// Byte address of the line.
+    pub address: Bits<DPA_BITS>,
+    /// Tag of the request.
+    pub tag: Bits<16>,
+    /// Fence colour of the access.
+    pub colour: Bit,
+}
+
+/// A write of a line on its way: what its slot decided.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct WriteOrderBits {
+    /// Byte address of the line.
+    pub address: Bits<DPA_BITS>,
+    /// Tag of the request.
+    pub tag: Bits<16>,
+    /// The data goes to memory; else it is discarded.
+    pub keep: Bit,
+    /// Fence colour of the access.
+    pub colour: Bit,
+}
+
+/// What is remembered of an access until memory answers.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct PendingBits {
+    /// Tag of the request.
+    pub tag: Bits<16>,
+    /// Fence colour of the access.
+    pub colour: Bit,
+}

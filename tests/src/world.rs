@@ -1,0 +1,179 @@
+//! What the tests share: a seeded generator, a log of stores, commands by hand.
+
+use rand::seq::SliceRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::{BTreeMap, BTreeSet};
+use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag};
+use tideline_abi::cxl::Line;
+use tideline_driver::{
+    Carrier, Device, DmaRegion, Error, Frame, Iova, LineAddr, PageIndex, PageRange, Report,
+};
+
+const DEFAULT_SEED: u64 = 0x71de_11fe;
+
+/// A generator seeded by `TIDELINE_SEED`, decimal or 0x hexadecimal, or by a constant. Prints the seed.
+pub fn generator(test: &str) -> ChaCha8Rng {
+    let seed = match std::env::var("TIDELINE_SEED") {
+        Ok(text) => {
+            let digits = text.strip_prefix("0x");
+            let parsed = digits.map_or_else(|| text.parse(), |d| u64::from_str_radix(d, 16));
+            parsed.unwrap_or_else(|e| panic!("TIDELINE_SEED={text:?}: {e}; use a number, or 0x and hex digits"))
+        }
+        Err(_) => DEFAULT_SEED,
+    };
+    println!("{test}: TIDELINE_SEED={seed:#x}");
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// Consecutive pages.
+pub fn pages(first: u32, count: u32) -> PageRange {
+    PageRange::new(PageIndex(first), count).expect("a test names at least one page")
+}
+
+/// A line of a page.
+pub fn line(page: u32, line: u8) -> LineAddr {
+    LineAddr::new(PageIndex(page), line)
+}
+
+/// A line that says who wrote it.
+pub fn pattern(value: u64) -> Line {
+    let mut data = [0; 64];
+    for (i, chunk) in data.chunks_exact_mut(8).enumerate() {
+        let word = (value + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(i as u32 * 8);
+        chunk.copy_from_slice(&word.to_le_bytes());
+    }
+    data
+}
+
+/// The host's own log: what it stored last, and which lines since the last report.
+#[derive(Default)]
+pub struct Log {
+    pub memory: BTreeMap<LineAddr, Line>,
+    pub epoch: BTreeSet<LineAddr>,
+    stores: u64,
+}
+
+impl Log {
+    /// Stores a line, each time with other data.
+    pub fn store<C: Carrier>(&mut self, device: &mut Device<C>, line: LineAddr) -> Result<(), Error> {
+        let data = pattern(self.stores);
+        device.store(line, &data)?;
+        self.stores += 1;
+        self.memory.insert(line, data);
+        self.epoch.insert(line);
+        Ok(())
+    }
+
+    /// Loads a line and compares it with what was stored last.
+    pub fn load<C: Carrier>(&self, device: &mut Device<C>, line: LineAddr) -> Result<(), Error> {
+        let expected = self.memory.get(&line).copied().unwrap_or([0; 64]);
+        assert_eq!(device.load(line)?, expected, "{line}: not what was stored last");
+        Ok(())
+    }
+
+    /// Loads everything.
+    pub fn check_memory<C: Carrier>(&self, device: &mut Device<C>) -> Result<(), Error> {
+        self.memory.keys().try_for_each(|&line| self.load(device, line))
+    }
+
+    /// Compares a report with the epoch, and begins the next one.
+    pub fn check_report(&mut self, report: &Report) {
+        assert_eq!(report.loss(), None);
+        same_lines(report.lines().collect(), std::mem::take(&mut self.epoch));
+    }
+}
+
+/// Compares what was reported with what was written.
+#[track_caller]
+pub fn same_lines(reported: BTreeSet<LineAddr>, written: BTreeSet<LineAddr>) {
+    let missed: Vec<_> = written.difference(&reported).collect();
+    let invented: Vec<_> = reported.difference(&written).collect();
+    assert!(missed.is_empty() && invented.is_empty(), "missed: {missed:?}; invented: {invented:?}");
+}
+
+/// Maps pages one by one to frames in random order, so that page and frame have nothing to do with each other.
+pub fn map_shuffled<C: Carrier>(
+    device: &mut Device<C>,
+    rng: &mut ChaCha8Rng,
+    range: PageRange,
+) -> Result<(), Error> {
+    let base = rng.random_range(0..device.info().frames - range.count());
+    let mut frames: Vec<u32> = (base..base + range.count()).collect();
+    frames.shuffle(rng);
+    for (page, frame) in range.pages().zip(frames) {
+        device.map(PageRange::new(page, 1)?, Frame(frame))?;
+    }
+    Ok(())
+}
+
+/// A random line, some of them much more often than others.
+pub fn random_line(rng: &mut ChaCha8Rng, range: PageRange) -> LineAddr {
+    let hot = rng.random_bool(0.5);
+    let page = rng.random_range(0..if hot { range.count().div_ceil(8) } else { range.count() });
+    line(range.first().0 + page, rng.random_range(0..if hot { 4 } else { 64 }))
+}
+
+/// Runs a command and demands this status.
+#[track_caller]
+pub fn expect<C: Carrier>(
+    device: &mut Device<C>,
+    command: &Command,
+    status: Status,
+) -> Result<Completion, Error> {
+    let id = device.submit(command)?;
+    let completion = device.wait(id)?;
+    assert_eq!(Status::from_code(completion.status.into()), Some(status), "{command:?}");
+    Ok(completion)
+}
+
+/// A command over pages.
+pub fn ranged(opcode: Opcode, range: PageRange) -> Command {
+    Command { page: range.first().0, count: range.count(), ..Command::new(opcode) }
+}
+
+/// A buffer for records, and harvests by hand into it.
+pub struct Buffer {
+    pub region: DmaRegion,
+}
+
+impl Buffer {
+    pub fn new<C: Carrier>(device: &mut Device<C>) -> Result<Self, Error> {
+        Ok(Self { region: device.carrier_mut().dma_alloc(1 << 16)? })
+    }
+
+    /// A harvest of this range, recalled and cleared, with room for everything.
+    pub fn command(&self, range: PageRange) -> Command {
+        Command {
+            flags: flag::HARVEST_RECALL | flag::HARVEST_CLEAR,
+            arg: self.region.iova.0,
+            param: (self.region.len / RECORD_BYTES) as u32,
+            ..ranged(Opcode::Harvest, range)
+        }
+    }
+
+    /// The lines of the records of a completion.
+    pub fn lines<C: Carrier>(
+        &self,
+        device: &mut Device<C>,
+        completion: &Completion,
+    ) -> Result<BTreeSet<LineAddr>, Error> {
+        let mut bytes = vec![0; completion.records as usize * RECORD_BYTES];
+        device.carrier_mut().dma_read(Iova(self.region.iova.0), &mut bytes)?;
+        let mut lines = BTreeSet::new();
+        for chunk in bytes.as_chunks::<RECORD_BYTES>().0 {
+            let record = Record::from_bytes(chunk);
+            assert_eq!(record.sequence, completion.sequence, "{record:?} is of another result");
+            assert_ne!(record.mask, 0, "{record:?} names no line");
+            for n in (0..64).filter(|n| record.mask >> n & 1 == 1) {
+                assert!(lines.insert(line(record.page, n)), "{record:?}: its page came twice");
+            }
+        }
+        Ok(lines)
+    }
+}
+
+/// The answer to a result that waits.
+pub fn answer(opcode: Opcode, sequence: u32) -> Command {
+    Command { param: sequence, ..Command::new(opcode) }
+}

@@ -1,0 +1,3 @@
+//! Every end-to-end test on the golden model.
+
+tideline_tests::for_carrier!(tideline_model::ModelCarrier::new());

@@ -1,0 +1,277 @@
+//! What stands behind a subordinate: the memory of the device, and the memory of the host.
+
+use super::Resp;
+use std::collections::HashMap;
+use std::ops::Range;
+use tideline_abi::cxl::Line;
+use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
+use tideline_driver::Iova;
+use tideline_model::HostMemory;
+
+/// Lines by address, as a subordinate accesses them.
+pub trait Memory {
+    /// Reads the line at `addr`, a multiple of 64.
+    ///
+    /// # Errors
+    /// The response to give instead of data.
+    fn read(&mut self, addr: u64) -> Result<Line, Resp>;
+
+    /// Writes the bytes of the line at `addr` that are enabled in `strobe`.
+    ///
+    /// # Errors
+    /// The response to give; nothing was written.
+    fn write(&mut self, addr: u64, data: &Line, strobe: u64) -> Result<(), Resp>;
+}
+
+/// An access to memory that is not there. It was answered with DECERR.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Line address.
+    pub addr: u64,
+    /// It was a write.
+    pub write: bool,
+}
+
+/// Accesses that shall fail with SLVERR.
+#[derive(Clone, Debug)]
+pub struct Fault {
+    /// Byte addresses.
+    pub range: Range<u64>,
+    /// Reads fail.
+    pub reads: bool,
+    /// Writes fail.
+    pub writes: bool,
+    /// How many accesses fail before the fault is gone.
+    pub times: u32,
+}
+
+/// What both memories do to accesses before they look at data.
+#[derive(Clone, Debug, Default)]
+struct Gate {
+    faults: Vec<Fault>,
+    strays: Vec<Stray>,
+}
+
+impl Gate {
+    fn check(&mut self, addr: u64, write: bool) -> Result<(), Resp> {
+        let hit = self.faults.iter_mut().find(|f| f.range.contains(&addr) && if write { f.writes } else { f.reads });
+        let Some(fault) = hit else { return Ok(()) };
+        fault.times -= 1;
+        self.faults.retain(|f| f.times > 0);
+        Err(Resp::SlvErr)
+    }
+
+    fn stray(&mut self, addr: u64, write: bool) -> Resp {
+        self.strays.push(Stray { addr, write });
+        Resp::DecErr
+    }
+}
+
+macro_rules! gate_methods {
+    () => {
+        /// Lets accesses fail from now on.
+        ///
+        /// # Panics
+        /// If the fault is to hit zero times.
+        pub fn inject(&mut self, fault: Fault) {
+            assert!(fault.times > 0, "a fault hits at least once");
+            self.gate.faults.push(fault);
+        }
+
+        /// Accesses to memory that is not there, oldest first.
+        pub fn strays(&self) -> &[Stray] {
+            &self.gate.strays
+        }
+    };
+}
+
+fn merge(into: &mut [u8], data: &Line, strobe: u64) {
+    if strobe == u64::MAX {
+        into.copy_from_slice(data);
+        return;
+    }
+    for (lane, (to, from)) in into.iter_mut().zip(data).enumerate() {
+        if strobe >> lane & 1 == 1 {
+            *to = *from;
+        }
+    }
+}
+
+/// The DRAM of the device: sparse; what was never written is pseudo-random, a function of the address and a seed.
+#[derive(Clone, Debug)]
+pub struct DeviceMemory {
+    frames: u32,
+    seed: u64,
+    pages: HashMap<u64, Box<[u8; PAGE_BYTES]>>,
+    gate: Gate,
+}
+
+impl DeviceMemory {
+    /// A memory of `frames` pages.
+    pub fn new(frames: u32, seed: u64) -> Self {
+        Self { frames, seed, pages: HashMap::new(), gate: Gate::default() }
+    }
+
+    /// Pages of this memory.
+    pub fn frames(&self) -> u32 {
+        self.frames
+    }
+
+    /// The line at a device physical address, past the bus and its faults.
+    pub fn peek(&self, addr: u64) -> Line {
+        let offset = (addr as usize % PAGE_BYTES) & !(LINE_BYTES - 1);
+        match self.pages.get(&(addr / PAGE_BYTES as u64)) {
+            Some(page) => page[offset..offset + LINE_BYTES].try_into().expect("a line"),
+            None => never_written(addr & !(LINE_BYTES as u64 - 1), self.seed),
+        }
+    }
+
+    /// Overwrites the line at a device physical address, past the bus and its faults.
+    pub fn poke(&mut self, addr: u64, data: &Line) {
+        self.store(addr, data, u64::MAX);
+    }
+
+    gate_methods!();
+
+    fn store(&mut self, addr: u64, data: &Line, strobe: u64) {
+        let seed = self.seed;
+        let base = addr & !(PAGE_BYTES as u64 - 1);
+        let page = self.pages.entry(addr / PAGE_BYTES as u64).or_insert_with(|| {
+            let mut page = Box::new([0; PAGE_BYTES]);
+            for (line, bytes) in page.chunks_exact_mut(LINE_BYTES).enumerate() {
+                bytes.copy_from_slice(&never_written(base + (line * LINE_BYTES) as u64, seed));
+            }
+            page
+        });
+        let offset = (addr as usize % PAGE_BYTES) & !(LINE_BYTES - 1);
+        merge(&mut page[offset..offset + LINE_BYTES], data, strobe);
+    }
+
+    fn contains(&self, addr: u64) -> bool {
+        addr < u64::from(self.frames) * PAGE_BYTES as u64
+    }
+}
+
+impl Memory for DeviceMemory {
+    fn read(&mut self, addr: u64) -> Result<Line, Resp> {
+        self.gate.check(addr, false)?;
+        if !self.contains(addr) {
+            return Err(self.gate.stray(addr, false));
+        }
+        Ok(self.peek(addr))
+    }
+
+    fn write(&mut self, addr: u64, data: &Line, strobe: u64) -> Result<(), Resp> {
+        self.gate.check(addr, true)?;
+        if !self.contains(addr) {
+            return Err(self.gate.stray(addr, true));
+        }
+        self.store(addr, data, strobe);
+        Ok(())
+    }
+}
+
+/// Contents of a line that nobody has written: splitmix64 of address and seed.
+fn never_written(addr: u64, seed: u64) -> Line {
+    let mut line = [0; LINE_BYTES];
+    for (word, bytes) in line.chunks_exact_mut(8).enumerate() {
+        let mut z = (addr + 8 * word as u64 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bytes.copy_from_slice(&(z ^ z >> 31).to_le_bytes());
+    }
+    line
+}
+
+/// The memory of the host as the device sees it: what was allocated for DMA, and nothing between.
+#[derive(Clone, Debug)]
+pub struct DmaMemory {
+    /// The regions.
+    pub regions: HostMemory,
+    gate: Gate,
+}
+
+impl Default for DmaMemory {
+    fn default() -> Self {
+        Self { regions: HostMemory::new(Self::LIMIT), gate: Gate::default() }
+    }
+}
+
+impl DmaMemory {
+    /// Bytes that can be allocated.
+    const LIMIT: usize = 1 << 30;
+
+    gate_methods!();
+}
+
+impl Memory for DmaMemory {
+    fn read(&mut self, addr: u64) -> Result<Line, Resp> {
+        self.gate.check(addr, false)?;
+        let mut line = [0; LINE_BYTES];
+        match self.regions.read(Iova(addr), &mut line) {
+            Ok(()) => Ok(line),
+            Err(_) => Err(self.gate.stray(addr, false)),
+        }
+    }
+
+    fn write(&mut self, addr: u64, data: &Line, strobe: u64) -> Result<(), Resp> {
+        self.gate.check(addr, true)?;
+        let mut line = [0; LINE_BYTES];
+        if self.regions.read(Iova(addr), &mut line).is_err() {
+            return Err(self.gate.stray(addr, true));
+        }
+        merge(&mut line, data, strobe);
+        self.regions.write(Iova(addr), &line).map_err(|_| self.gate.stray(addr, true))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unwritten_memory_is_random_but_constant() {
+        let memory = DeviceMemory::new(4, 7);
+        assert_eq!(memory.peek(0x40), memory.peek(0x7f));
+        assert_ne!(memory.peek(0x40), memory.peek(0x80));
+        assert_ne!(memory.peek(0x40), DeviceMemory::new(4, 8).peek(0x40));
+    }
+
+    #[test]
+    fn a_partial_write_keeps_the_other_bytes() {
+        let mut memory = DeviceMemory::new(4, 7);
+        let before = memory.peek(0x1040);
+        memory.write(0x1040, &[0xaa; 64], 1 << 63 | 1).expect("in range");
+        let after = memory.peek(0x1040);
+        assert_eq!((after[0], after[63]), (0xaa, 0xaa));
+        assert_eq!(after[1..63], before[1..63]);
+        assert_eq!(memory.peek(0x1080), DeviceMemory::new(4, 7).peek(0x1080));
+    }
+
+    #[test]
+    fn accesses_beyond_the_end_go_astray() {
+        let mut memory = DeviceMemory::new(1, 7);
+        assert_eq!(memory.read(0x1000), Err(Resp::DecErr));
+        assert_eq!(memory.strays(), [Stray { addr: 0x1000, write: false }]);
+    }
+
+    #[test]
+    fn a_region_ends_where_it_ends() {
+        let mut memory = DmaMemory::default();
+        let region = memory.regions.alloc(5000).expect("memory");
+        let end = region.iova.0 + region.len as u64;
+        assert!(memory.write(end - 64, &[1; 64], u64::MAX).is_ok());
+        assert_eq!(memory.read(end - 64), Ok([1; 64]));
+        assert_eq!(memory.write(end, &[0; 64], 1), Err(Resp::DecErr));
+        assert_eq!(memory.strays(), [Stray { addr: end, write: true }]);
+    }
+
+    #[test]
+    fn a_fault_hits_as_often_as_asked() {
+        let mut memory = DeviceMemory::new(1, 7);
+        memory.inject(Fault { range: 0..64, reads: true, writes: false, times: 2 });
+        assert_eq!(memory.write(0, &[0; 64], 1), Ok(()));
+        assert!(memory.read(64).is_ok());
+        assert_eq!([memory.read(0).is_ok(), memory.read(0).is_ok(), memory.read(0).is_ok()], [false, false, true]);
+    }
+}

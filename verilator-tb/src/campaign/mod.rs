@@ -1,0 +1,640 @@
+//! Random campaigns: the adversary host, software with random commands, and every check on, against one device.
+//!
+//! [`run`] is the same for every [`LineDevice`]. It prints its seed first; the same configuration does the same,
+//! cycle by cycle. Traffic never pauses for a command.
+//!
+//! | check | where |
+//! |---|---|
+//! | every answer, snoop and acknowledgement; data of reads (14, 6, 12) | [`NastyHost`] |
+//! | exactness of harvests, records, completions (2) | [`crate::host::Oracle`] and the commands' own checks |
+//! | owned where the host may write (1), owned only in local pages (9) | here, every cycle, on the descriptors |
+//! | clean copies equal memory (13) | here, one random line every few cycles, all at the end |
+//! | no grant for a page being recalled (5), decisions equal the model's | here, per commit slot |
+//!
+//! The numbers are the invariants of the design. The descriptors are the device's own where it shows them (the
+//! model), else a [`Core`] fed with the slots that the device passed (RTL), which must decide each as it did.
+
+mod device;
+mod queues;
+mod software;
+
+pub use device::{LineDevice, Model};
+
+use crate::host::{
+    Hpa, Levels, NastyConfig, NastyError, NastyHost, NastyStats, Oracle, OracleError, PageMap, RequestKind, State,
+    Violations,
+};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use software::{Layout, Software};
+use std::fmt;
+use tideline_abi::command::Completion;
+use tideline_abi::cxl::{Channels, NdrOpcode};
+use tideline_abi::descriptor::PageState;
+use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
+use tideline_abi::regs::{
+    ErrorBits, Frames, RecallTimeout, SpoolBase, Status, WindowBaseHi, WindowBaseLo, WindowSize, error_bit,
+};
+use tideline_abi::slot::{Slot, SlotKind, SlotResult};
+use tideline_model::Core;
+
+/// A campaign.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Requests of the host until it ends.
+    pub requests: u64,
+    /// Pages that play.
+    pub pages: u32,
+    /// Chance of a command, in 1/1000 of the occasions (one every 32 cycles or so, if none runs).
+    pub harvest_rate: u32,
+    /// Function level resets in the middle.
+    pub resets: u32,
+    /// How lively the host is.
+    pub levels: Levels,
+    /// Whether it breaks the protocol.
+    pub violations: Violations,
+    /// RECALL_TIMEOUT.
+    pub recall_timeout: u32,
+    /// Print a line after this many requests; 0 = never.
+    pub progress: u64,
+}
+
+impl Config {
+    /// A campaign with everything legal on.
+    pub fn new(seed: u64, requests: u64) -> Self {
+        Self {
+            seed,
+            requests,
+            pages: 40,
+            harvest_rate: 300,
+            resets: 3,
+            levels: Levels::default(),
+            violations: Violations::default(),
+            recall_timeout: 1 << 20,
+            progress: 1_000_000,
+        }
+    }
+}
+
+/// What the software counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    /// Completions.
+    pub commands: u64,
+    /// Harvests with a result.
+    pub harvests: u64,
+    /// Of these cut off by their buffer and continued.
+    pub partial: u64,
+    /// Lines reported.
+    pub reported: u64,
+    /// Results refused.
+    pub nacks: u64,
+    /// TRACK.
+    pub tracks: u64,
+    /// MAP and UNMAP.
+    pub moves: u64,
+    /// ABORT sent.
+    pub aborts: u64,
+    /// Commands that were cut off.
+    pub aborted: u64,
+    /// Commands beside a range command, and commands that must be refused.
+    pub refused: u64,
+    /// Resets.
+    pub resets: u64,
+}
+
+/// What a campaign did.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// Name of the device.
+    pub device: &'static str,
+    /// Its seed.
+    pub seed: u64,
+    /// Cycles.
+    pub cycles: u64,
+    /// What the host counted.
+    pub host: NastyStats,
+    /// What the software counted.
+    pub software: Counters,
+    /// Commit slots compared with the model.
+    pub slots: u64,
+    /// Clean copies compared with memory.
+    pub copies: u64,
+}
+
+impl Summary {
+    /// The rows of the contract that the host can reach and this campaign did not.
+    pub fn missing_rows(&self) -> Vec<String> {
+        use NdrOpcode::{Cmp, CmpE, CmpS};
+        use RequestKind::*;
+        let mut missing = Vec::new();
+        let mut need = |kind: RequestKind, ndr: NdrOpcode, poison: bool| {
+            if self.host.answers[kind as usize][ndr as usize][poison as usize] == 0 {
+                missing.push(format!("{} -> {ndr:?}{}", kind.label(), if poison { ", poison" } else { "" }));
+            }
+        };
+        for kind in [ReadAny, OwnAny, OwnNtAny] {
+            need(kind, CmpE, false);
+        }
+        for kind in [ReadShared, ReadData, OwnShared, OwnNtShared] {
+            need(kind, CmpS, false);
+        }
+        for kind in [ReadAny, ReadShared, ReadData] {
+            need(kind, CmpS, true);
+        }
+        for kind in [ReadCurrent, ReadOnce, ReadInvalid] {
+            need(kind, Cmp, false);
+            need(kind, Cmp, true);
+        }
+        for kind in [OwnAny, OwnNtAny, OwnShared, OwnNtShared, OwnInvalid, OwnNtInvalid, OwnNone, CleanEvict] {
+            need(kind, Cmp, false);
+        }
+        for kind in [WriteInvalid, WriteAny, WriteShared, WriteNone, WriteOver, WritePartial, SnoopWrite] {
+            need(kind, Cmp, false);
+        }
+        for state in [State::Invalid, State::Shared, State::Exclusive, State::Modified] {
+            for invalidate in [false, true] {
+                for keep in [false, true] {
+                    let possible = !keep || !invalidate && state != State::Invalid;
+                    let seen = self.host.snooped[state as usize][invalidate as usize][keep as usize];
+                    if possible && seen == 0 {
+                        missing.push(format!("snoop of {state:?}: invalidate {invalidate}, kept {keep}"));
+                    }
+                }
+            }
+        }
+        for (count, what) in self.host.conflicts.iter().zip(["request", "write"]) {
+            if *count == 0 {
+                missing.push(format!("BIConflict for an outstanding {what}"));
+            }
+        }
+        missing
+    }
+}
+
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { device, seed, cycles, host, software: s, slots, copies } = self;
+        writeln!(f, "{device}, seed {seed:#x}: {} requests in {cycles} cycles", host.requests())?;
+        for &kind in RequestKind::ALL {
+            writeln!(f, "  {:<26}{:>12}", kind.label(), host.sent[kind as usize])?;
+        }
+        let snoops: u64 = host.snooped.iter().flatten().flatten().sum();
+        writeln!(f, "  {snoops} snoops, conflicts for requests / writes {:?}", host.conflicts)?;
+        writeln!(f, "  {} stores, {} silent changes, {} violations", host.stores, host.silent, host.violations)?;
+        writeln!(
+            f,
+            "  {} completions: {} harvests ({} continued, {} refused), {} lines reported, {} TRACK, {} MAP / UNMAP",
+            s.commands, s.harvests, s.partial, s.nacks, s.reported, s.tracks, s.moves
+        )?;
+        writeln!(f, "  {} ABORT, {} commands cut off, {} aside, {} resets", s.aborts, s.aborted, s.refused, s.resets)?;
+        write!(f, "  {slots} commit slots and {copies} clean copies compared")
+    }
+}
+
+/// Why a campaign failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CampaignError {
+    /// The host saw something wrong.
+    #[error(transparent)]
+    Host(#[from] NastyError),
+    /// The device broke a rule of an interface.
+    #[error("device: {0}")]
+    Device(String),
+    /// A completion that the command does not allow.
+    #[error("{command}: completed with {status}: {completion:x?}")]
+    Completion {
+        /// The command.
+        command: String,
+        /// Its completion.
+        completion: Completion,
+        /// Name of its status.
+        status: String,
+    },
+    /// The host may write lines that the device does not know as owned.
+    #[error("page {page:#x}: the host may write lines {lines:#018x}, which are not owned")]
+    NotOwned {
+        /// Page of the window.
+        page: u32,
+        /// The lines.
+        lines: u64,
+    },
+    /// Owned lines in a page without a frame.
+    #[error("page {page:#x}: not mapped, but lines {lines:#018x} are owned")]
+    OwnedNowhere {
+        /// Page of the window.
+        page: u32,
+        /// The lines.
+        lines: u64,
+    },
+    /// Memory changed under a copy of the host.
+    #[error("line {line:#x} of the campaign: the host holds {copy:02x?}, memory {memory:02x?}")]
+    Stale {
+        /// Index of the line.
+        line: u32,
+        /// The host's copy.
+        copy: Vec<u8>,
+        /// What memory holds.
+        memory: Vec<u8>,
+    },
+    /// A slot was decided otherwise than the model does.
+    #[error("{slot:x?}: the device decided {device:x?}, the model {model:x?}")]
+    Lockstep {
+        /// The slot.
+        slot: Box<Slot>,
+        /// The device's decision.
+        device: Box<SlotResult>,
+        /// The model's.
+        model: Box<SlotResult>,
+    },
+    /// A request passed its slot while its page was being recalled.
+    #[error("{slot:x?}: a request passed while {snoops} snoops of its page were outstanding")]
+    Recalled {
+        /// The slot.
+        slot: Box<Slot>,
+        /// Snoops without a response.
+        snoops: u32,
+    },
+    /// An error bit was set that nothing explains.
+    #[error("ERROR is {bits:#x}, explained are {explained:#x}")]
+    ErrorBits {
+        /// The register.
+        bits: u32,
+        /// What may be set.
+        explained: u32,
+    },
+    /// The generation did not go up by one.
+    #[error("generation {before} became {after} at a reset")]
+    Generation {
+        /// Before.
+        before: u32,
+        /// After.
+        after: u32,
+    },
+    /// Nothing was answered for too long.
+    #[error("stuck: {outstanding} transactions, {snoops} snoops, command under way: {command}")]
+    Stuck {
+        /// Transactions of the host.
+        outstanding: u32,
+        /// Snoops at hand.
+        snoops: u32,
+        /// A command is under way.
+        command: bool,
+    },
+}
+
+impl From<OracleError> for CampaignError {
+    fn from(error: OracleError) -> Self {
+        CampaignError::Host(NastyError::Oracle(error))
+    }
+}
+
+/// A failed campaign: what, when, and the history of the line.
+#[derive(Debug)]
+pub struct Failure {
+    /// Its seed.
+    pub seed: u64,
+    /// The cycle.
+    pub cycle: u64,
+    /// What.
+    pub error: CampaignError,
+    /// What lately happened to the lines that the error is about.
+    pub history: Vec<String>,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {:#x}, cycle {}: {}", self.seed, self.cycle, self.error)?;
+        self.history.iter().try_for_each(|line| writeln!(f, "{line}"))
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Cycles without an answer after which something is stuck.
+const PATIENCE: u64 = 2_000_000;
+/// Where the window is.
+const WINDOW_BASE: Hpa = Hpa(0xc_35a0_0000_0000);
+
+/// Runs a campaign against a device fresh from power-on.
+///
+/// # Errors
+/// The first check that failed.
+pub fn run(mut device: impl LineDevice, config: &Config) -> Result<Summary, Box<Failure>> {
+    println!("campaign: seed {:#x}, {} requests on {}", config.seed, config.requests, device.name());
+    let mut campaign = Campaign::new(&mut device, config);
+    campaign.run(&mut device).map_err(|error| Box::new(campaign.failure(error)))
+}
+
+struct Campaign<'a> {
+    config: &'a Config,
+    layout: Layout,
+    host: NastyHost,
+    software: Option<Software>,
+    grant_exclusive: bool,
+    channels: Channels,
+    core: Core,
+    commits: Vec<(Slot, SlotResult)>,
+    rng: ChaCha8Rng,
+    counters: Counters,
+    slots: u64,
+    copies: u64,
+    last_answer: (u64, u64),
+}
+
+impl<'a> Campaign<'a> {
+    fn new(device: &mut impl LineDevice, config: &'a Config) -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x7469_6465);
+        let layout = layout(&mut rng, config.pages);
+        let frames: Vec<_> = layout.frames.iter().flat_map(|&f| f..f + config.pages).collect();
+        let oracle = Oracle::new(&layout.pages, &frames, |frame, line| device.memory_line(frame, line));
+        let grant_exclusive = rng.random();
+        let host = NastyHost::new(
+            NastyConfig {
+                seed: config.seed,
+                window_base: WINDOW_BASE,
+                window_pages: WINDOW_PAGES as u32,
+                grant_exclusive: Some(grant_exclusive),
+                levels: config.levels,
+                violations: config.violations,
+            },
+            oracle,
+            &layout.pages,
+        );
+        Self {
+            config,
+            layout,
+            host,
+            software: None,
+            grant_exclusive,
+            channels: Channels::default(),
+            core: Core::new(),
+            commits: Vec::new(),
+            rng,
+            counters: Counters::default(),
+            slots: 0,
+            copies: 0,
+            last_answer: (0, 0),
+        }
+    }
+
+    fn run(&mut self, device: &mut impl LineDevice) -> Result<Summary, CampaignError> {
+        self.start(device)?;
+        let mut next_line = self.config.progress;
+        while self.host.stats().requests() < self.config.requests {
+            self.cycle(device)?;
+            if next_line > 0 && self.host.stats().requests() >= next_line {
+                next_line += self.config.progress;
+                let Counters { harvests, reported, .. } = self.counters;
+                println!(
+                    "  {} requests, cycle {}, {harvests} harvests, {reported} lines reported",
+                    self.host.stats().requests(),
+                    self.host.now(),
+                );
+            }
+        }
+        self.finish(device)?;
+        Ok(Summary {
+            device: device.name(),
+            seed: self.config.seed,
+            cycles: self.host.now(),
+            host: self.host.stats().clone(),
+            software: self.counters,
+            slots: self.slots,
+            copies: self.copies,
+        })
+    }
+
+    /// Brings the device up; the pages that stay are mapped before the traffic begins.
+    fn start(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
+        while Status(device.read32(&mut self.channels, Status::OFFSET).map_err(CampaignError::Device)?).ready() == 0 {
+            device.tick(&mut self.channels).map_err(CampaignError::Device)?;
+        }
+        device.post_write32(WindowBaseLo::OFFSET, WINDOW_BASE.0 as u32);
+        device.post_write32(WindowBaseHi::OFFSET, (WINDOW_BASE.0 >> 32) as u32);
+        device.post_write32(WindowSize::OFFSET, WINDOW_PAGES as u32);
+        device.post_write32(Frames::OFFSET, self.layout.spool);
+        device.post_write32(SpoolBase::OFFSET, self.layout.spool);
+        device.post_write32(RecallTimeout::OFFSET, self.config.recall_timeout);
+        let rng = ChaCha8Rng::seed_from_u64(self.rng.random());
+        let mut software = Software::new(self.layout.clone(), device, self.config, rng, self.grant_exclusive);
+        self.host.freeze(true);
+        software.quiet(true);
+        let mut first = 0;
+        for at in 1..=self.config.pages {
+            let pages = &self.layout.pages;
+            let apart = at == self.config.pages || pages[at as usize] != pages[at as usize - 1] + 1;
+            if apart {
+                software.submit_map(device, &mut self.host, first, at);
+                self.software = Some(software);
+                self.settle(device)?;
+                software = self.software.take().expect("just put there");
+                first = at;
+            }
+        }
+        software.quiet(false);
+        self.software = Some(software);
+        self.host.freeze(false);
+        Ok(())
+    }
+
+    fn cycle(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
+        self.host.tick(&mut self.channels)?;
+        device.tick(&mut self.channels).map_err(CampaignError::Device)?;
+        device.take_commits(&mut self.commits);
+        self.committed()?;
+        self.check_ownership(device)?;
+        if self.host.now() % 16 == 0 {
+            let line = self.rng.random_range(0..self.config.pages * LINES_PER_PAGE as u32);
+            self.check_copy(device, line)?;
+            self.check_alive()?;
+        }
+        let software = self.software.as_mut().expect("the device is up");
+        software.step(device, &mut self.host, &mut self.channels, self.config, &mut self.counters)
+    }
+
+    /// The slots of the last cycle: decided as the model decides, and no request among them of a page being recalled.
+    fn committed(&mut self) -> Result<(), CampaignError> {
+        self.slots += self.commits.len() as u64;
+        for (slot, result) in self.commits.drain(..) {
+            let model = self.core.commit(&slot);
+            if model != result {
+                return Err(CampaignError::Lockstep {
+                    slot: Box::new(slot),
+                    device: Box::new(result),
+                    model: Box::new(model),
+                });
+            }
+            let Some(page) = self.host.page_of(slot.page).filter(|_| slot.decodes) else { continue };
+            let line = page * LINES_PER_PAGE as u32 + slot.line as u32;
+            match slot.kind {
+                SlotKind::Req => {
+                    let snoops = self.host.recalling(page);
+                    if snoops > 0 && !slot.timed_out {
+                        return Err(CampaignError::Recalled { slot: Box::new(slot), snoops });
+                    }
+                    if result.ndr == Some(NdrOpcode::CmpE) {
+                        self.host.granted(line);
+                    }
+                }
+                SlotKind::BiRsp => self.host.recalled(page),
+                _ => {}
+            }
+            self.host.note_commit(line, &slot, &result);
+        }
+        Ok(())
+    }
+
+    /// Invariants 1 and 9. The host's side only grows by a Cmp-E, the device's only shrinks by a slot.
+    fn check_ownership(&self, device: &impl LineDevice) -> Result<(), CampaignError> {
+        let core = device.core().unwrap_or(&self.core);
+        for (at, &page) in self.layout.pages.iter().enumerate() {
+            let owned = core.masks(page).owned;
+            let lines = self.host.writable(at as u32) & !owned;
+            if lines != 0 {
+                return Err(CampaignError::NotOwned { page, lines });
+            }
+            if owned != 0 && core.control(page).state() != PageState::Local {
+                return Err(CampaignError::OwnedNowhere { page, lines: owned });
+            }
+        }
+        Ok(())
+    }
+
+    /// Invariant 13.
+    fn check_copy(&mut self, device: &impl LineDevice, line: u32) -> Result<(), CampaignError> {
+        let page = line / LINES_PER_PAGE as u32;
+        let PageMap::Local(frame) = self.host.oracle.map(page) else { return Ok(()) };
+        let Some(copy) = self.host.clean_copy(line) else { return Ok(()) };
+        let memory = device.memory_line(frame, (line % LINES_PER_PAGE as u32) as u8);
+        self.copies += 1;
+        if *copy != memory {
+            return Err(CampaignError::Stale { line, copy: copy.to_vec(), memory: memory.to_vec() });
+        }
+        Ok(())
+    }
+
+    fn check_alive(&mut self) -> Result<(), CampaignError> {
+        let answered = self.host.stats().answered() + self.counters.commands;
+        let busy = !self.host.is_idle() || self.software.as_ref().is_some_and(|s| !s.is_idle());
+        if answered != self.last_answer.1 || !busy {
+            self.last_answer = (self.host.now(), answered);
+        }
+        if self.host.now() - self.last_answer.0 > PATIENCE {
+            return Err(CampaignError::Stuck {
+                outstanding: self.host.outstanding(),
+                snoops: self.host.snoops(),
+                command: self.software.as_ref().is_some_and(|s| !s.is_idle()),
+            });
+        }
+        Ok(())
+    }
+
+    /// Runs until nothing is under way.
+    fn settle(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
+        loop {
+            self.cycle(device)?;
+            let software = self.software.as_ref().expect("the device is up");
+            if software.is_idle() && self.host.is_idle() && self.channels.is_empty() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Two last harvests of everything (the second finds nothing new), then all of memory is compared.
+    fn finish(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
+        self.host.freeze(true);
+        self.software.as_mut().expect("the device is up").quiet(true);
+        self.settle(device)?;
+        for accessed in [false, true, false] {
+            let software = self.software.as_mut().expect("the device is up");
+            software.submit_final(device, &mut self.host, accessed);
+            self.settle(device)?;
+        }
+        for line in 0..self.config.pages * LINES_PER_PAGE as u32 {
+            self.check_copy(device, line)?;
+            let page = line / LINES_PER_PAGE as u32;
+            if let PageMap::Local(frame) = self.host.oracle.map(page)
+                && !self.host.is_suspect(page)
+            {
+                let memory = device.memory_line(frame, (line % LINES_PER_PAGE as u32) as u8);
+                self.host.oracle.check_value(line, &memory)?;
+            }
+        }
+        let read = device.read32(&mut self.channels, ErrorBits::OFFSET);
+        let bits = read.map_err(CampaignError::Device)?;
+        let explained = self.explained_errors();
+        if bits & !explained != 0 {
+            return Err(CampaignError::ErrorBits { bits, explained });
+        }
+        Ok(())
+    }
+
+    fn explained_errors(&self) -> u32 {
+        let Violations { illegal, stray, outside, wrong, lost } = self.config.violations;
+        let churn = !self.layout.churn.is_empty();
+        [
+            (churn, error_bit::READ_UNMAPPED),
+            (churn, error_bit::WRITE_UNMAPPED),
+            (illegal, error_bit::ILLEGAL),
+            (stray | wrong | lost, error_bit::BAD_BIRSP),
+            (outside, error_bit::NO_DECODE),
+            (lost, error_bit::RECALL_TIMEOUT),
+            (lost, error_bit::RECALL_POISON),
+        ]
+        .iter()
+        .filter(|(on, _)| *on)
+        .fold(0, |bits, (_, bit)| bits | 1 << bit)
+    }
+
+    fn failure(&self, error: CampaignError) -> Failure {
+        let page_of = |page: u32| self.host.page_of(page).map(|p| p * LINES_PER_PAGE as u32);
+        let (first, lines) = match &error {
+            CampaignError::Host(NastyError::Oracle(
+                OracleError::Lost { page, lines, .. } | OracleError::Invented { page, lines, .. },
+            ))
+            | CampaignError::NotOwned { page, lines }
+            | CampaignError::OwnedNowhere { page, lines } => (page_of(*page), *lines),
+            CampaignError::Host(error) => (error.line(), 1),
+            CampaignError::Stale { line, .. } => (Some(*line), 1),
+            CampaignError::Lockstep { slot, .. } | CampaignError::Recalled { slot, .. } => {
+                (page_of(slot.page).map(|first| first + slot.line as u32), 1)
+            }
+            _ => (None, 0),
+        };
+        let lines = (0..64).filter(|bit| lines >> bit & 1 == 1).take(2);
+        let history = first.into_iter().flat_map(|first| lines.clone().map(move |bit| first + bit));
+        let history = history.flat_map(|line| {
+            let mut text = vec![format!("line {line:#x} of the campaign:")];
+            text.extend(self.host.history(line));
+            text
+        });
+        Failure { seed: self.config.seed, cycle: self.host.now(), error, history: history.collect() }
+    }
+}
+
+/// Clusters of pages all over the window: neighbours, and pages that share low address bits.
+fn layout(rng: &mut ChaCha8Rng, count: u32) -> Layout {
+    let mut pages = std::collections::BTreeSet::new();
+    pages.insert(WINDOW_PAGES as u32 - 1);
+    while pages.len() < count as usize {
+        let page = rng.random_range(0..WINDOW_PAGES as u32);
+        match rng.random_range(0..3) {
+            0 => pages.extend(page..(page + 9).min(WINDOW_PAGES as u32)),
+            1 => pages.extend((0..4).map(|i| (page & 0x3ff) + 0x1000 * i)),
+            _ => pages.extend([page]),
+        }
+    }
+    let mut pages: Vec<_> = pages.into_iter().collect();
+    while pages.len() > count as usize {
+        pages.remove(rng.random_range(0..pages.len()));
+    }
+    let first = rng.random_range(0..1000);
+    let second = first + count + rng.random_range(0..100);
+    let spool = second + count;
+    Layout { pages, frames: [first, second], churn: count / 2..count / 2 + count / 4, spool }
+}
+
+const _: () = assert!(PAGE_BYTES == 4096);

@@ -1,0 +1,524 @@
+//! What the host knows must be true: memory's value per line, and what every harvest must say.
+//!
+//! The oracle sees the host's side only: when a write message was made, when its Cmp came, when software rang a
+//! doorbell, when it saw the completion. It knows nothing of the device's order, so it judges by intervals.
+//!
+//! # Values
+//! Memory is kept by frame. A write changes the oracle's value when the host makes the message: a line has one
+//! transaction of the host at a time, so no read overlaps it. A write from ownership always lands: an unmapped page
+//! grants none, and UNMAP takes it back first. A write from no copy could meet MAP or UNMAP on its way, and nobody
+//! could say whether it landed: the campaign holds such writes off a page ([`Oracle::hold`]) that is about to move.
+//!
+//! # Harvests
+//! A write passes its commit slot somewhere between its message and its Cmp, a harvest takes a page somewhere
+//! between doorbell (`a`) and completion (`b`). For a harvest a write is
+//! - *certain* if its Cmp came before `a`; or, with recall, if it came from an ownership that was granted before
+//!   `a`: the device takes that ownership away before it takes the page, and the host answers a snoop after the
+//!   Cmps of the line's write-backs;
+//! - *open* if it was under way or made between `a` and `b`;
+//! - not a candidate if it was made after `b`.
+//!
+//! A line with a certain write must be reported (else it was lost); a line without any candidate must not be (else
+//! it was invented). The writes of one line commit in their order, so the report settles the open ones: if nothing
+//! but open writes explains it, the first of them is in it; what may be in it or in the next is *optional* then, and
+//! explains one more report without demanding it. If the line is not reported, every open write is after the slot
+//! and the next harvest must report it. So a write is in exactly one report.
+//!
+//! All of it is a few masks per page ([`Epoch`]). The same rules, with requests in place of writes, judge the
+//! accessed masks.
+
+use std::collections::HashMap;
+use tideline_abi::cxl::Line;
+use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE};
+
+/// What the host or the software saw that must not be.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OracleError {
+    /// A harvest did not report lines with a certain write.
+    #[error("LOST: {what} page {page:#x}, lines {lines:#018x}: written before the harvest and not reported")]
+    Lost {
+        /// `dirty` or `accessed`.
+        what: &'static str,
+        /// Page of the window.
+        page: u32,
+        /// The lines.
+        lines: u64,
+    },
+    /// A harvest reported lines that nothing wrote since their last report.
+    #[error("INVENTED: {what} page {page:#x}, lines {lines:#018x}: reported without a write since the last report")]
+    Invented {
+        /// `dirty` or `accessed`.
+        what: &'static str,
+        /// Page of the window.
+        page: u32,
+        /// The lines.
+        lines: u64,
+    },
+    /// A harvest reported a page twice, or one that it was not asked for.
+    #[error("record of page {page:#x}: {why}")]
+    Record {
+        /// Page of the window.
+        page: u32,
+        /// What is wrong.
+        why: &'static str,
+    },
+    /// A read brought a value that the line cannot have.
+    #[error("line {line:#x} of the campaign: read {got:02x?}, memory must hold {expected:02x?}")]
+    Value {
+        /// Index of the line.
+        line: u32,
+        /// What came.
+        got: Box<Line>,
+        /// What must have come.
+        expected: Box<Line>,
+    },
+}
+
+/// How a command ended for one page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The command's slot passed.
+    Done,
+    /// The command did not get to the page, or its effect was undone.
+    NotDone,
+}
+
+/// Where a page of the campaign is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PageMap {
+    /// In this frame.
+    Local(u32),
+    /// Nowhere.
+    Unmapped,
+    /// A command is moving it: from or to this frame.
+    Moving(u32),
+}
+
+/// The writes (or reads) of one page that reports must explain; one bit per line.
+#[derive(Clone, Copy, Debug, Default)]
+struct Epoch {
+    /// A command is under way: what completes now is open, unless certain.
+    open: bool,
+    /// Must be in the next report.
+    must: u64,
+    /// May be in the next report.
+    may: u64,
+    /// A write is under way ...
+    fly: u64,
+    /// ... which is certain for the command under way,
+    fly_certain: u64,
+    /// ... which was perhaps reported already,
+    fly_may: u64,
+    /// ... which was reported already,
+    fly_spent: u64,
+    /// ... which came from an ownership.
+    fly_owned: u64,
+    /// Open writes completed under the command: one or more,
+    done: u64,
+    /// ... of which the first is optional,
+    done_may: u64,
+    /// ... two or more.
+    done_more: u64,
+}
+
+impl Epoch {
+    fn begin(&mut self, recall: bool) {
+        self.open = true;
+        self.fly_certain = if recall { self.fly & self.fly_owned } else { 0 };
+    }
+
+    fn sent(&mut self, bit: u64, owned: bool, certain: bool) {
+        self.fly |= bit;
+        self.fly_may &= !bit;
+        self.fly_spent &= !bit;
+        set(&mut self.fly_owned, bit, owned);
+        set(&mut self.fly_certain, bit, certain);
+    }
+
+    fn arrived(&mut self, bit: u64) {
+        let (may, spent) = (self.fly_may & bit != 0, self.fly_spent & bit != 0);
+        let open = self.open && self.fly_certain & bit == 0;
+        self.fly &= !bit;
+        self.fly_certain &= !bit;
+        if spent {
+        } else if !open {
+            *if may { &mut self.may } else { &mut self.must } |= bit;
+        } else if self.done & bit != 0 {
+            self.done_more |= bit;
+        } else {
+            self.done |= bit;
+            set(&mut self.done_may, bit, may);
+        }
+    }
+
+    /// A report settles the open writes. Gives the lines lost and the lines invented.
+    fn report(&mut self, reported: u64, clear: bool) -> (u64, u64) {
+        let fly_open = self.fly & !self.fly_certain & !self.fly_spent;
+        let certain = self.fly & self.fly_certain & !self.fly_spent;
+        let must = self.must | certain & !self.fly_may;
+        let explained = must | self.may | certain & self.fly_may;
+        let wrong = (!reported & must, reported & !(explained | self.done | fly_open));
+
+        let late_must = !reported & (self.done & !self.done_may | self.done_more);
+        let late_may = !reported & self.done & !late_must;
+        if clear {
+            // Where an earlier write explains the report, all open ones are optional; else the first is in it.
+            let rest_done = reported & (explained & self.done | self.done_more);
+            let rest_fly = reported & fly_open & (explained | self.done);
+            self.must = late_must;
+            self.may = late_may | rest_done;
+            self.fly_may |= rest_fly;
+            self.fly_spent |= reported & fly_open & !rest_fly;
+        } else {
+            self.must = late_must | reported;
+            self.may = late_may;
+        }
+        self.fly_spent |= certain;
+        self.settle();
+        wrong
+    }
+
+    /// The command did nothing: the writes completed under it count as if it had not been.
+    fn cancel(&mut self) {
+        self.must |= self.done & !self.done_may | self.done_more;
+        self.may |= self.done;
+        self.settle();
+    }
+
+    /// Tracking starts: what is certain came before it, what is open may have come after.
+    fn start(&mut self) {
+        self.must = 0;
+        self.may = self.done;
+        self.fly_may |= self.fly & !self.fly_certain;
+        self.fly_spent |= self.fly & self.fly_certain;
+        self.settle();
+    }
+
+    /// Tracking ends.
+    fn stop(&mut self) {
+        self.must = 0;
+        self.may = 0;
+        self.settle();
+    }
+
+    fn settle(&mut self) {
+        self.open = false;
+        self.done = 0;
+        self.done_may = 0;
+        self.done_more = 0;
+        self.fly_certain = 0;
+    }
+}
+
+fn set(mask: &mut u64, bit: u64, on: bool) {
+    *mask = if on { *mask | bit } else { *mask & !bit };
+}
+
+struct Page {
+    number: u32,
+    map: PageMap,
+    /// Changes with every command that moves the page, at its beginning and its end.
+    map_generation: u32,
+    track_generation: u32,
+    held: bool,
+    track: bool,
+    track_accessed: bool,
+    dirty: Epoch,
+    accessed: Epoch,
+    /// The tracking of the page did not begin anew since the result that waits for acknowledgement.
+    same_tracking: bool,
+}
+
+/// The command under way, as far as it concerns the epochs.
+#[derive(Clone, Copy)]
+struct Running {
+    begin: u64,
+    recall: bool,
+    first: u32,
+    end: u32,
+}
+
+/// The oracle. Lines are numbered as the campaign does: 64 for each of its pages, in the order of its page list.
+pub struct Oracle {
+    pages: Vec<Page>,
+    frames: HashMap<u32, u32>,
+    memory: Vec<Line>,
+    running: Option<Running>,
+}
+
+impl Oracle {
+    /// Pages of the window that play, all unmapped, and the frames they may be mapped to with their contents.
+    pub fn new(pages: &[u32], frames: &[u32], contents: impl Fn(u32, u8) -> Line) -> Self {
+        let page = |&number| Page {
+            number,
+            map: PageMap::Unmapped,
+            map_generation: 0,
+            track_generation: 0,
+            held: false,
+            track: false,
+            track_accessed: false,
+            dirty: Epoch::default(),
+            accessed: Epoch::default(),
+            same_tracking: true,
+        };
+        let line = |&frame| (0..LINES_PER_PAGE as u8).map(move |line| (frame, line));
+        Self {
+            pages: pages.iter().map(page).collect(),
+            frames: frames.iter().zip(0..).map(|(&frame, at)| (frame, at)).collect(),
+            memory: frames.iter().flat_map(line).map(|(frame, line)| contents(frame, line)).collect(),
+            running: None,
+        }
+    }
+
+    /// Where a page is.
+    pub fn map(&self, page: u32) -> PageMap {
+        self.pages[page as usize].map
+    }
+
+    /// Number of a page in the window.
+    pub fn number(&self, page: u32) -> u32 {
+        self.pages[page as usize].number
+    }
+
+    /// The page is tracked; only certain while no TRACK runs.
+    pub fn track(&self, page: u32) -> bool {
+        self.pages[page as usize].track
+    }
+
+    /// Counters that change with every command that moves the page or changes its tracking.
+    pub fn generations(&self, page: u32) -> (u32, u32) {
+        let page = &self.pages[page as usize];
+        (page.map_generation, page.track_generation)
+    }
+
+    /// The value that a line must have, if its page is in a frame.
+    pub fn value(&self, line: u32) -> Option<&Line> {
+        self.cell(line).map(|cell| &self.memory[cell as usize])
+    }
+
+    /// Compares what a read brought.
+    ///
+    /// # Errors
+    /// [`OracleError::Value`].
+    pub fn check_value(&self, line: u32, got: &Line) -> Result<(), OracleError> {
+        let Some(cell) = self.cell(line) else { return Ok(()) };
+        let expected = &self.memory[cell as usize];
+        if got == expected {
+            return Ok(());
+        }
+        Err(OracleError::Value { line, got: Box::new(*got), expected: Box::new(*expected) })
+    }
+
+    /// The host makes a write message. `owned_since`: when the ownership was granted that it comes from.
+    pub fn write_sent(&mut self, line: u32, data: &Line, enables: u64, owned_since: Option<u64>) {
+        if let Some(cell) = self.cell(line) {
+            merge(&mut self.memory[cell as usize], data, enables);
+        }
+        let page = line / LINES_PER_PAGE as u32;
+        let running = self.running.filter(|r| (r.first..r.end).contains(&page) && r.recall);
+        let certain = running.is_some_and(|r| owned_since.is_some_and(|since| since < r.begin));
+        self.pages[page as usize].dirty.sent(bit(line), owned_since.is_some(), certain);
+    }
+
+    /// The Cmp of a write has reached the host's side of the channel.
+    pub fn write_done(&mut self, line: u32) {
+        let page = &mut self.pages[line as usize / LINES_PER_PAGE];
+        page.dirty.arrived(bit(line));
+        if !page.track && !page.dirty.open {
+            page.dirty.stop();
+        }
+    }
+
+    /// The host makes a read.
+    pub fn read_sent(&mut self, line: u32) {
+        self.pages[line as usize / LINES_PER_PAGE].accessed.sent(bit(line), false, false);
+    }
+
+    /// The answer of a read has reached the host's side of the channel; `counts`: it was served from memory.
+    pub fn read_done(&mut self, line: u32, counts: bool) {
+        let page = &mut self.pages[line as usize / LINES_PER_PAGE];
+        if !counts {
+            page.accessed.fly_spent |= bit(line);
+        }
+        page.accessed.arrived(bit(line));
+        if !page.track_accessed && !page.accessed.open {
+            page.accessed.stop();
+        }
+    }
+
+    /// The doorbell of a command on pages `first..end` is rung next; `recall`: it takes the host's ownership.
+    pub fn begin(&mut self, now: u64, first: u32, end: u32, recall: bool) {
+        debug_assert!(self.running.is_none(), "one range command at a time");
+        self.running = Some(Running { begin: now, recall, first, end });
+        for page in &mut self.pages[first as usize..end as usize] {
+            page.dirty.begin(recall);
+            page.accessed.begin(false);
+        }
+    }
+
+    /// TRACK: between begin and end nothing is known of the tracking of these pages.
+    pub fn begin_track(&mut self, now: u64, first: u32, end: u32, recall: bool) {
+        self.begin(now, first, end, recall);
+        for page in &mut self.pages[first as usize..end as usize] {
+            page.track_generation += 1;
+        }
+    }
+
+    /// No write from no copy may be made to these pages until they were moved.
+    pub fn hold(&mut self, first: u32, end: u32) {
+        self.pages[first as usize..end as usize].iter_mut().for_each(|page| page.held = true);
+    }
+
+    /// Writes from no copy must not be made to this page now.
+    pub fn is_held(&self, page: u32) -> bool {
+        self.pages[page as usize].held
+    }
+
+    /// What the tracking of the pages allows is not known now: answers to requests under way are judged mildly.
+    pub fn unsettle(&mut self) {
+        self.pages.iter_mut().for_each(|page| page.track_generation += 1);
+    }
+
+    /// MAP (to consecutive frames) and UNMAP. The pages are held and no write from no copy is under way.
+    pub fn begin_move(&mut self, now: u64, first: u32, end: u32, frame: Option<u32>) {
+        self.begin(now, first, end, frame.is_none());
+        for (page, at) in self.pages[first as usize..end as usize].iter_mut().zip(0..) {
+            page.map_generation += 1;
+            page.track_generation += 1;
+            page.map = match (frame, page.map) {
+                (Some(frame), PageMap::Unmapped) => PageMap::Moving(frame + at),
+                (_, PageMap::Local(frame)) => PageMap::Moving(frame),
+                (_, map) => map,
+            };
+        }
+    }
+
+    /// The harvest under way reported `mask` for a page that it has done.
+    ///
+    /// # Errors
+    /// [`OracleError::Lost`], [`OracleError::Invented`].
+    pub fn report(&mut self, page: u32, mask: u64, accessed: bool, clear: bool) -> Result<(), OracleError> {
+        let page = &mut self.pages[page as usize];
+        let (what, epoch, other, tracked) = if accessed {
+            ("accessed", &mut page.accessed, &mut page.dirty, page.track_accessed)
+        } else {
+            ("dirty", &mut page.dirty, &mut page.accessed, page.track)
+        };
+        page.same_tracking = true;
+        other.cancel();
+        if !tracked {
+            epoch.stop();
+            return match mask {
+                0 => Ok(()),
+                lines => Err(OracleError::Invented { what, page: page.number, lines }),
+            };
+        }
+        match epoch.report(mask, clear) {
+            (0, 0) => Ok(()),
+            (0, lines) => Err(OracleError::Invented { what, page: page.number, lines }),
+            (lines, _) => Err(OracleError::Lost { what, page: page.number, lines }),
+        }
+    }
+
+    /// The command under way is over and did nothing to this page's masks (RECALL; or a harvest that was stopped).
+    pub fn cancelled(&mut self, page: u32) {
+        let page = &mut self.pages[page as usize];
+        page.dirty.cancel();
+        page.accessed.cancel();
+        if !page.track {
+            page.dirty.stop();
+        }
+        if !page.track_accessed {
+            page.accessed.stop();
+        }
+    }
+
+    /// TRACK has passed its slot of this page.
+    pub fn tracked(&mut self, page: u32, track: bool, accessed: bool) {
+        let page = &mut self.pages[page as usize];
+        page.track_generation += 1;
+        page.track = track;
+        page.track_accessed = track && accessed;
+        page.same_tracking = false;
+        if track { page.dirty.start() } else { page.dirty.stop() }
+        if track && accessed { page.accessed.start() } else { page.accessed.stop() }
+    }
+
+    /// MAP (to the frame announced) or UNMAP has passed its slot of this page, or has not got to it.
+    pub fn moved(&mut self, page: u32, verdict: Verdict, mapped: bool) {
+        let page = &mut self.pages[page as usize];
+        page.map_generation += 1;
+        page.track_generation += 1;
+        page.held = false;
+        if let PageMap::Moving(frame) = page.map {
+            let local = mapped == (verdict == Verdict::Done);
+            page.map = if local { PageMap::Local(frame) } else { PageMap::Unmapped };
+        }
+        if verdict == Verdict::Done {
+            page.track = false;
+            page.track_accessed = false;
+            page.same_tracking = false;
+        }
+        page.dirty.cancel();
+        page.accessed.cancel();
+        if !page.track {
+            page.dirty.stop();
+        }
+        if !page.track_accessed {
+            page.accessed.stop();
+        }
+    }
+
+    /// The command under way is over.
+    pub fn end(&mut self) {
+        self.running = None;
+        debug_assert!(self.pages.iter().all(|p| !p.dirty.open && !p.accessed.open), "a page was not settled");
+    }
+
+    /// A result was merged back: its lines are dirty again where the page is still tracked.
+    pub fn merged_back(&mut self, page: u32, mask: u64, accessed: bool) {
+        let page = &mut self.pages[page as usize];
+        let epoch = if accessed { &mut page.accessed } else { &mut page.dirty };
+        match (if accessed { page.track_accessed } else { page.track }, page.same_tracking) {
+            (false, _) => {}
+            (true, true) => epoch.must |= mask,
+            (true, false) => epoch.may |= mask,
+        }
+    }
+
+    /// A result was merged back, or acknowledged.
+    pub fn perhaps_merged_back(&mut self, page: u32, mask: u64, accessed: bool) {
+        let page = &mut self.pages[page as usize];
+        match accessed {
+            true if page.track_accessed => page.accessed.may |= mask,
+            false if page.track => page.dirty.may |= mask,
+            _ => {}
+        }
+    }
+
+    fn cell(&self, line: u32) -> Option<u32> {
+        match self.pages[line as usize / LINES_PER_PAGE].map {
+            PageMap::Local(frame) | PageMap::Moving(frame) => {
+                Some(self.frames[&frame] * LINES_PER_PAGE as u32 + line % LINES_PER_PAGE as u32)
+            }
+            PageMap::Unmapped => None,
+        }
+    }
+}
+
+fn bit(line: u32) -> u64 {
+    1 << (line as usize % LINES_PER_PAGE)
+}
+
+/// Writes the enabled bytes.
+fn merge(line: &mut Line, data: &Line, enables: u64) {
+    if enables == u64::MAX {
+        *line = *data;
+        return;
+    }
+    for byte in 0..LINE_BYTES {
+        if enables >> byte & 1 == 1 {
+            line[byte] = data[byte];
+        }
+    }
+}

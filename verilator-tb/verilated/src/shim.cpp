@@ -1,0 +1,78 @@
+// The functions behind tideline_verilated::Shim for @TOP@. Instantiated by tideline_verilated::build.
+
+#include "@TOP@.h"
+#include "verilated.h"
+#if VM_TRACE
+#include "verilated_vcd_c.h"
+#endif
+
+#include <cstdint>
+#include <memory>
+
+namespace {
+
+struct Instance {
+    VerilatedContext context;
+    std::unique_ptr<@TOP@> model;
+#if VM_TRACE
+    std::unique_ptr<VerilatedVcdC> trace;
+#endif
+};
+
+Instance* of(void* handle) { return static_cast<Instance*>(handle); }
+
+}  // namespace
+
+extern "C" {
+
+void* @NAME@_make(bool random, uint32_t seed) {
+    auto* instance = new Instance;
+    Verilated::threadContextp(&instance->context);
+    instance->context.randReset(random ? 2 : 0);
+    instance->context.randSeed(static_cast<int>(seed));
+    instance->context.traceEverOn(VM_TRACE);
+    instance->model = std::make_unique<@TOP@>(&instance->context, "");
+    return instance;
+}
+
+void @NAME@_free(void* handle) {
+#if VM_TRACE
+    if (of(handle)->trace) of(handle)->trace->close();
+#endif
+    of(handle)->model->final();
+    delete of(handle);
+}
+
+void @NAME@_eval(void* handle) { of(handle)->model->eval(); }
+
+void* @NAME@_address(void* handle, uint32_t port) {
+    auto& model = *of(handle)->model;
+    void* const addresses[] = {
+@ADDRESSES@
+    };
+    return addresses[port];
+}
+
+bool @NAME@_trace_open(void* handle, const char* path) {
+#if VM_TRACE
+    auto trace = std::make_unique<VerilatedVcdC>();
+    of(handle)->model->trace(trace.get(), 99);
+    trace->open(path);
+    if (!trace->isOpen()) return false;
+    of(handle)->trace = std::move(trace);
+    return true;
+#else
+    (void)handle, (void)path;
+    return false;
+#endif
+}
+
+void @NAME@_trace_dump(void* handle, uint64_t time) {
+#if VM_TRACE
+    if (of(handle)->trace) of(handle)->trace->dump(time);
+#else
+    (void)handle, (void)time;
+#endif
+}
+
+}  // extern "C"
