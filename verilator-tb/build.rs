@@ -3,6 +3,7 @@
 //! The result is `tideline_sim.rs`, the binding, and `pins.rs`, a struct with every port by its name.
 //! `TIDELINE_RTL_DIR` names a directory of Verilog to take instead of what the writer emits; the mutation script uses it.
 
+use anyhow::Context;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -42,12 +43,17 @@ fn main() -> anyhow::Result<()> {
 
 /// The Verilog files: emitted into `dir`, or those of `TIDELINE_RTL_DIR`.
 fn sources(dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let dir = env::var_os("TIDELINE_RTL_DIR").map_or_else(|| PathBuf::from("standin"), PathBuf::from);
-    println!("cargo:rerun-if-changed={}", dir.display());
-    let mut files: Vec<PathBuf> = fs::read_dir(&dir)?.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<_>>()?;
-    files.retain(|path| path.extension().is_some_and(|e| e == "v"));
+    let Some(other) = env::var_os("TIDELINE_RTL_DIR").map(PathBuf::from) else {
+        let design = tideline_rtl::verilog::emit(&tideline_rtl::blocks::sim_top())?;
+        design.write_to(dir)?;
+        return Ok(design.modules.iter().map(|module| dir.join(format!("{}.v", module.name))).collect());
+    };
+    println!("cargo:rerun-if-changed={}", other.display());
+    let entries = fs::read_dir(&other).with_context(|| format!("TIDELINE_RTL_DIR={}", other.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<anyhow::Result<Vec<_>>>()?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "v"));
     files.sort();
-    anyhow::ensure!(!files.is_empty(), "no Verilog in {}", dir.display());
+    anyhow::ensure!(!files.is_empty(), "no Verilog in TIDELINE_RTL_DIR={}", other.display());
     Ok(files)
 }
 

@@ -10,8 +10,8 @@ use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYT
 use tideline_abi::cxl::Line;
 use tideline_abi::geometry::PAGE_BYTES;
 use tideline_abi::regs::{
-    self, BAR0_BYTES, CapHead, CapTrack, Ctrl, ErrorBits, Frames, ID_VALUE, Id, IntrEnable, IntrState, Param0,
-    Param1, SpoolBase, Version, WindowBaseHi, WindowBaseLo, WindowSize,
+    self, BAR0_BYTES, CapHead, CapTrack, Ctrl, ErrorBits, Frames, ID_VALUE, Id, IntrEnable, IntrState,
+    Param0, Param1, SpoolBase, Version, WindowBaseHi, WindowBaseLo, WindowSize,
 };
 
 /// The major version of the interface that this driver speaks.
@@ -19,9 +19,10 @@ const MAJOR: u32 = Version(default_version()).major();
 /// Capability identifiers.
 pub(crate) const CAP_TRACK: u8 = 1;
 pub(crate) const CAP_RECALL: u8 = 2;
-/// Interrupts that the driver listens to: completion, error, reset done.
-const VECTORS: u32 = 0b1011;
+/// The interrupt that the driver waits for. The others stay in INTR_STATE for those who ask.
 const INTR_COMPLETION: u32 = 1 << 0;
+const INTR_ERROR: u32 = 1 << 1;
+const INTR_RESET_DONE: u32 = 1 << 3;
 
 const fn default_version() -> u32 {
     regs::REGISTERS[regs::reg::VERSION].reset
@@ -187,8 +188,8 @@ impl<C: Carrier> Device<C> {
             self.carrier.write32(offset, value)?;
         }
         self.queues.restart(&mut self.carrier)?;
-        self.carrier.write32(IntrState::OFFSET, VECTORS)?;
-        self.carrier.write32(IntrEnable::OFFSET, VECTORS)?;
+        self.carrier.write32(IntrState::OFFSET, INTR_COMPLETION | INTR_RESET_DONE)?;
+        self.carrier.write32(IntrEnable::OFFSET, INTR_COMPLETION)?;
         self.carrier.write32(Ctrl::OFFSET, enable)?;
         Ok(())
     }
@@ -460,12 +461,12 @@ impl<C: Carrier> Device<C> {
         Ok(ErrorBits(self.carrier.read32(ErrorBits::OFFSET)?))
     }
 
-    /// Clears these sticky errors, and the error interrupt. Others stay, and new ones raise it again.
+    /// Clears these sticky errors, and the error bit of the interrupt state. Other errors stay; new ones set both again.
     ///
     /// # Errors
     /// The carrier's.
     pub fn clear_errors(&mut self, errors: ErrorBits) -> Result<(), Error> {
-        self.carrier.write32(IntrState::OFFSET, 1 << 1)?;
+        self.carrier.write32(IntrState::OFFSET, INTR_ERROR)?;
         Ok(self.carrier.write32(ErrorBits::OFFSET, errors.0)?)
     }
 
@@ -518,7 +519,11 @@ fn inspect<C: Carrier>(carrier: &mut C) -> Result<Info, Error> {
     let param1 = Param1(carrier.read32(Param1::OFFSET)?);
     let page_bits = param0.page_bits();
     if page_bits > 26 {
-        return Err(Error::BadOption { option: "PARAM0.page_bits", value: page_bits.into(), right: "0 to 26" });
+        return Err(Error::BadOption {
+            option: "PARAM0.page_bits",
+            value: page_bits.into(),
+            right: "0 to 26",
+        });
     }
     let pages = 1u32 << page_bits;
     let frames = carrier.frames();

@@ -31,7 +31,9 @@ pub enum Error {
         expected: u32,
     },
     /// The capability list leads astray.
-    #[error("capability list at {offset:#x}: offsets must ascend, be multiples of 4 and stay below {limit:#x}")]
+    #[error(
+        "capability list at {offset:#x}: offsets must ascend, be multiples of 4 and stay below {limit:#x}"
+    )]
     BadCapability {
         /// The offset that breaks the rule.
         offset: u32,
@@ -162,7 +164,9 @@ pub enum Error {
         status: u16,
     },
     /// The device was busy for too long.
-    #[error("{opcode}: the device is still busy after {waits} waits: another range command runs, or a result was not acknowledged")]
+    #[error(
+        "{opcode}: the device is still busy after {waits} waits: another range command runs, or a result was not acknowledged"
+    )]
     StillBusy {
         /// What was asked for.
         opcode: Opcode,
@@ -218,6 +222,9 @@ mod tests {
     fn a_status_is_said_in_words() {
         let e = Error::Command { opcode: Opcode::Map, status: Status::WrongState, cursor: PageIndex(7) };
         let text = e.to_string();
-        assert_eq!(text, "Map: A page is in the wrong state for the command; the cursor names it (WrongState, at page 7)");
+        assert_eq!(
+            text,
+            "Map: A page is in the wrong state for the command; the cursor names it (WrongState, at page 7)"
+        );
     }
 }

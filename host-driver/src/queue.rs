@@ -4,7 +4,7 @@ use crate::carrier::{Carrier, CarrierError, DmaRegion, Iova};
 use crate::{Error, Options};
 use std::collections::HashMap;
 use std::fmt;
-use tideline_abi::command::{Completion, ENTRY_BYTES, Opcode, Status};
+use tideline_abi::command::{Completion, ENTRY_BYTES, Opcode};
 use tideline_abi::regs::{CqBaseHi, CqBaseLo, CqHead, QueueSize, SqBaseHi, SqBaseLo, SqTail};
 
 /// A command that was submitted: what to ask [`crate::Device::poll`] for.
@@ -138,7 +138,7 @@ impl Queues {
             match self.flights.get_mut(&completion.cid) {
                 Some(flight @ Flight::Submitted) => *flight = Flight::Completed(completion),
                 Some(&mut Flight::Abandoned { harvest }) => {
-                    if harvest && completion.status == Status::Success as u16 {
+                    if harvest {
                         self.unclaimed.push(completion.sequence);
                     }
                     self.flights.remove(&completion.cid);

@@ -119,7 +119,8 @@ mod tests {
 
     #[test]
     fn every_target_prints_as_it_parses() {
-        for text in ["model", "rtl", "vfio-user:/run/tideline.sock", "vfio:0000:01:00.0", "vfio:ffff:fe:1f.7"] {
+        for text in ["model", "rtl", "vfio-user:/run/tideline.sock", "vfio:0000:01:00.0", "vfio:ffff:fe:1f.7"]
+        {
             assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
         }
     }
@@ -130,7 +131,9 @@ mod tests {
             assert_eq!(text.parse::<Target>(), Err(TargetError::Unknown(text.to_owned())));
         }
         assert_eq!("vfio-user:".parse::<Target>(), Err(TargetError::NoPath));
-        for bdf in ["", "0000:01:00", "0000:01:20.0", "0000:01:00.8", "0:1:0.0", "+000:01:00.0", "0000:01:00.0x"] {
+        for bdf in
+            ["", "0000:01:00", "0000:01:20.0", "0000:01:00.8", "0:1:0.0", "+000:01:00.0", "0000:01:00.0x"]
+        {
             assert_eq!(format!("vfio:{bdf}").parse::<Target>(), Err(TargetError::BadBdf(bdf.to_owned())));
         }
     }

@@ -15,9 +15,7 @@ use crate::{Error, Generation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tideline_abi::command::{
-    Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag, result_flag,
-};
+use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag, result_flag};
 use tideline_abi::regs;
 
 /// A running tracking: pass it to [`Device::track_report`] and [`Device::track_stop`].

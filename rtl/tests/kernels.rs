@@ -11,10 +11,11 @@ use tideline_rtl::verilog::{Design, Options, emit_with};
 fn ready<B: Block + Default>() -> (B, Design) {
     let mut block = B::default();
     block.connect_all();
-    let options = Options {
+    let mut options = Options {
         constants: vec![("opcode::READ".into(), opcode::READ), ("opcode::WRITE".into(), opcode::WRITE)],
-        sources: vec![("rtl/tests/kernels.rs".into(), include_str!("kernels.rs").into())],
+        ..Options::default()
     };
+    options.sources.push(("rtl/tests/kernels.rs".into(), include_str!("kernels.rs").into()));
     let design = emit_with(&block, &options).unwrap_or_else(|error| panic!("{error}"));
     (block, design)
 }

@@ -11,6 +11,12 @@ fn ready<B: Block + Default>() -> (B, Design) {
     let mut block = B::default();
     block.connect_all();
     let design = emit(&block).unwrap_or_else(|error| panic!("{error}"));
+    for module in &design.modules {
+        assert!(module.source.is_some(), "{} has no source", module.name);
+        for port in &module.ports {
+            assert!(port.doc.ends_with('.'), "{}.{} has no sentence: {:?}", module.name, port.name, port.doc);
+        }
+    }
     (block, design)
 }
 

@@ -4,7 +4,7 @@ use crate::Outcome;
 use crate::world::{Buffer, Log, answer, expect, line, pages, ranged, same_lines};
 use std::collections::BTreeSet;
 use tideline_abi::command::{Command, ENTRY_BYTES, Opcode, Status, flag};
-use tideline_driver::{Carrier, Device, Frame, Gather, Generation, LineAddr};
+use tideline_driver::{Carrier, Device, Frame, Gather, Generation, LineAddr, Recall};
 
 const RANGED: [Opcode; 5] = [Opcode::Map, Opcode::Unmap, Opcode::Track, Opcode::Recall, Opcode::Harvest];
 
@@ -62,7 +62,8 @@ pub fn bad_commands_get_their_status<C: Carrier>(mut device: Device<C>) -> Outco
         }
         if ranged {
             let range = Status::OutOfRange;
-            for (page, count) in [(4, 0), (window, 1), (window - 1, 2), (u32::MAX, u32::MAX), (0, window + 1)] {
+            for (page, count) in [(4, 0), (window, 1), (window - 1, 2), (u32::MAX, u32::MAX), (0, window + 1)]
+            {
                 bad.push((Command { page, count, ..c }, range));
                 bad.push((Command { page, count, flags: 0x80, ..c }, field));
             }
@@ -199,7 +200,8 @@ pub fn abort_merges_back<C: Carrier>(mut device: Device<C>) -> Outcome {
 pub fn fence_completes<C: Carrier>(mut device: Device<C>) -> Outcome {
     device.fence()?;
     device.map(pages(0, 1024), Frame(0))?;
-    let track = device.submit(&Command { flags: flag::TRACK_SET, ..ranged(Opcode::Track, pages(0, 1024)) })?;
+    let track =
+        device.submit(&Command { flags: flag::TRACK_SET, ..ranged(Opcode::Track, pages(0, 1024)) })?;
     let fence = device.submit(&Command::new(Opcode::Fence))?;
     assert_eq!(device.wait(fence)?.status, Status::Success as u16);
     let earlier = device.poll(track)?.expect("a fence completes behind every earlier command");
@@ -223,6 +225,7 @@ pub fn nack_reports_again<C: Carrier>(mut device: Device<C>) -> Outcome {
         // What is written meanwhile is merged with what comes back.
         log.store(&mut device, line(5, 60))?;
         log.store(&mut device, line(31, 1))?;
+        device.recall(range, Recall::WritePermission)?;
         expect(&mut device, &answer(Opcode::HarvestNack, completion.sequence), Status::Success)?;
     }
     log.check_report(&device.track_report(&tracker, Gather::Recall)?);

@@ -4,8 +4,8 @@ use crate::Outcome;
 use crate::meddler::Meddler;
 use tideline_abi::command::{Command, Opcode};
 use tideline_abi::regs::{
-    Access, BAR0_BYTES, Ctrl, ID_VALUE, Id, IntrState, IntrTest, REGISTERS, RecallTimeout, SqHead, SqTail, Version,
-    by_name,
+    Access, BAR0_BYTES, Ctrl, ID_VALUE, Id, IntrState, IntrTest, REGISTERS, RecallTimeout, SqHead, SqTail,
+    Version, by_name,
 };
 use tideline_driver::{Carrier, CarrierError, Device, Error, Options};
 
@@ -32,7 +32,8 @@ pub fn register_access<C: Carrier>(mut device: Device<C>) -> Outcome {
     let carrier = device.carrier_mut();
     carrier.reset()?;
     // Without the queues nothing acts on a value while it is wrong.
-    let queue = ["CTRL", "INTR_ENABLE", "QUEUE_SIZE", "SQ_TAIL", "CQ_HEAD", "SQ_BASE_LO", "CQ_BASE_LO", "SQ_HEAD"];
+    let queue =
+        ["CTRL", "INTR_ENABLE", "QUEUE_SIZE", "SQ_TAIL", "CQ_HEAD", "SQ_BASE_LO", "CQ_BASE_LO", "SQ_HEAD"];
     for register in queue.iter().filter_map(|name| by_name(name)) {
         assert_eq!(carrier.read32(register.offset)?, register.reset, "{} after a reset", register.name);
     }

@@ -2,13 +2,13 @@
 
 use crate::Outcome;
 use crate::world::{
-    Buffer, Log, answer, expect, generator, line, map_shuffled, pages, random_line, same_lines,
+    Buffer, Log, answer, expect, generator, line, map_shuffled, pages, random_line, ranged, same_lines,
 };
 use rand::Rng;
 use std::collections::BTreeSet;
-use tideline_abi::command::{Command, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, result_flag};
+use tideline_abi::command::{Command, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag, result_flag};
 use tideline_driver::{
-    Carrier, Device, Error, Exactness, Frame, Gather, Iova, LineAddr, Options, PageIndex, PageRange,
+    Carrier, Device, Error, Exactness, Frame, Gather, Iova, LineAddr, Options, PageIndex, PageRange, Recall,
 };
 
 /// Epochs of random stores and loads: each report is what was written since the one before.
@@ -60,6 +60,12 @@ pub fn stores_before_start_are_not_reported<C: Carrier>(mut device: Device<C>) -
     let tracker = device.track_start(&[pages(0, 8)])?;
     assert!(device.track_report(&tracker, Gather::Recall)?.is_empty());
     log.check_memory(&mut device)?;
+    // TRACK set on pages that are tracked already: their epoch begins anew.
+    log.store(&mut device, line(1, 4))?;
+    device.recall(pages(0, 8), Recall::WritePermission)?;
+    let set = Command { flags: flag::TRACK_SET, ..ranged(Opcode::Track, pages(0, 8)) };
+    expect(&mut device, &set, Status::Success)?;
+    assert!(device.track_report(&tracker, Gather::Recall)?.is_empty());
     device.track_stop(tracker)
 }
 

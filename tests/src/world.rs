@@ -18,7 +18,8 @@ pub fn generator(test: &str) -> ChaCha8Rng {
         Ok(text) => {
             let digits = text.strip_prefix("0x");
             let parsed = digits.map_or_else(|| text.parse(), |d| u64::from_str_radix(d, 16));
-            parsed.unwrap_or_else(|e| panic!("TIDELINE_SEED={text:?}: {e}; use a number, or 0x and hex digits"))
+            parsed
+                .unwrap_or_else(|e| panic!("TIDELINE_SEED={text:?}: {e}; use a number, or 0x and hex digits"))
         }
         Err(_) => DEFAULT_SEED,
     };

@@ -6,9 +6,11 @@
 //! * [`channel`]: the two ends of a CXL channel.
 //! * [`rtl_device`]: all of that around one device: [`RtlDevice`].
 //! * [`host`]: models of a CPU's caches.
+//! * [`campaign`]: random traffic and commands against a device, with every check on.
 //! * [`machine`]: a host and a device, model or RTL, which carry the driver.
 
 pub mod axi;
+pub mod campaign;
 pub mod channel;
 pub mod host;
 pub mod machine;

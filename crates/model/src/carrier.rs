@@ -20,6 +20,20 @@ const ANSWER_TICKS: u32 = 10_000_000;
 
 /// A [`ModelDevice`] in this process, with a host without caches: a load is an uncached read, a store an
 /// uncached write, every snoop is answered at once.
+///
+/// ```
+/// use tideline_driver::{Device, Frame, Gather, LineAddr, PageIndex, PageRange};
+///
+/// let mut device = Device::open(tideline_model::ModelCarrier::new())?;
+/// let range = PageRange::new(PageIndex(0), 16)?;
+/// device.map(range, Frame(0))?;
+/// let tracker = device.track_start(&[range])?;
+/// device.store(LineAddr::new(PageIndex(3), 5), &[1; 64])?;
+/// let report = device.track_report(&tracker, Gather::Recall)?;
+/// assert_eq!(report.lines().collect::<Vec<_>>(), [LineAddr::new(PageIndex(3), 5)]);
+/// device.track_stop(tracker)?;
+/// # Ok::<(), tideline_driver::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct ModelCarrier {
     device: ModelDevice,

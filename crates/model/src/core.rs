@@ -55,3 +55,33 @@ impl Default for Core {
         Self::new()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tideline_abi::slot::SlotKind;
+
+    #[test]
+    fn a_page_outside_the_window_wraps_instead_of_panicking() {
+        let mut core = Core::new();
+        let map = Slot {
+            kind: SlotKind::Map,
+            page: WINDOW_PAGES as u32 + 3,
+            line: 255,
+            decodes: true,
+            timed_out: false,
+            opcode: 0,
+            meta_field: 0,
+            meta_value: 0,
+            snp_type: 0,
+            grant_exclusive: false,
+            flags: 0,
+            recalled: false,
+            frame: 9,
+            mask: 0,
+        };
+        core.commit(&map);
+        assert_eq!(core.control(3).frame(), 9);
+        assert_eq!(core.masks(u32::MAX), Masks::default());
+    }
+}

@@ -18,6 +18,6 @@ mod resolve;
 
 pub use crate::core::Core;
 pub use carrier::ModelCarrier;
-pub use device::{ModelDevice};
+pub use device::ModelDevice;
 pub use memory::{DeviceMemory, HostMemory};
 pub use resolve::{Masks, resolve};

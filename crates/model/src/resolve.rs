@@ -22,6 +22,7 @@ pub struct Masks {
 /// Pure; the tables of `docs/contract.md`, row by row. A line slot changes no bit but its line's. The slot's
 /// message must be legal (see the contract): an illegal one never becomes a slot; here its opcode decides
 /// nothing and it is answered as the closest legal form, never with a panic.
+#[inline]
 pub fn resolve(slot: &Slot, control: Control, masks: Masks) -> (SlotResult, Control, Masks) {
     let mut d = Decision {
         slot,
@@ -511,7 +512,10 @@ mod tests {
                                 continue;
                             }
                             let wrong_order = snp == SnpType::NoOp && before == 0;
-                            assert_eq!(r.errors, if wrong_order { errors(&[error_bit::HOST_ORDER]) } else { 0 });
+                            assert_eq!(
+                                r.errors,
+                                if wrong_order { errors(&[error_bit::HOST_ORDER]) } else { 0 }
+                            );
                             assert!(r.writes_memory);
                             assert_eq!(r.frame, FRAME);
                             assert_eq!(m.dirty, if c.track() { BIT } else { 0 });

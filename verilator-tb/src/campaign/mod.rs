@@ -1,6 +1,6 @@
 //! Random campaigns: the adversary host, software with random commands, and every check on, against one device.
 //!
-//! [`run`] is the same for every [`LineDevice`]. It prints its seed first; the same configuration does the same,
+//! [`run`] is the same for every [`Dut`]. It prints its seed first; the same configuration does the same,
 //! cycle by cycle. Traffic never pauses for a command.
 //!
 //! | check | where |
@@ -18,12 +18,13 @@ mod device;
 mod queues;
 mod software;
 
-pub use device::{LineDevice, Model};
+pub use device::{Commit, Dut, Model};
 
 use crate::host::{
     Hpa, Levels, NastyConfig, NastyError, NastyHost, NastyStats, Oracle, OracleError, PageMap, RequestKind, State,
     Violations,
 };
+use crate::rtl_device::DeviceError;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
@@ -35,7 +36,7 @@ use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{
     ErrorBits, Frames, RecallTimeout, SpoolBase, Status, WindowBaseHi, WindowBaseLo, WindowSize, error_bit,
 };
-use tideline_abi::slot::{Slot, SlotKind, SlotResult};
+use tideline_abi::slot::{Slot, SlotKind};
 use tideline_model::Core;
 
 /// A campaign.
@@ -202,7 +203,7 @@ pub enum CampaignError {
     Host(#[from] NastyError),
     /// The device broke a rule of an interface.
     #[error("device: {0}")]
-    Device(String),
+    Device(#[from] DeviceError),
     /// A completion that the command does not allow.
     #[error("{command}: completed with {status}: {completion:x?}")]
     Completion {
@@ -240,14 +241,12 @@ pub enum CampaignError {
         memory: Vec<u8>,
     },
     /// A slot was decided otherwise than the model does.
-    #[error("{slot:x?}: the device decided {device:x?}, the model {model:x?}")]
+    #[error("the device decided {device:x?}, the model {model:x?}")]
     Lockstep {
-        /// The slot.
-        slot: Box<Slot>,
-        /// The device's decision.
-        device: Box<SlotResult>,
-        /// The model's.
-        model: Box<SlotResult>,
+        /// The slot, and the device's decision.
+        device: Box<Commit>,
+        /// The slot, and the model's decision.
+        model: Box<Commit>,
     },
     /// A request passed its slot while its page was being recalled.
     #[error("{slot:x?}: a request passed while {snoops} snoops of its page were outstanding")]
@@ -322,7 +321,7 @@ const WINDOW_BASE: Hpa = Hpa(0xc_35a0_0000_0000);
 ///
 /// # Errors
 /// The first check that failed.
-pub fn run(mut device: impl LineDevice, config: &Config) -> Result<Summary, Box<Failure>> {
+pub fn run(mut device: impl Dut, config: &Config) -> Result<Summary, Box<Failure>> {
     println!("campaign: seed {:#x}, {} requests on {}", config.seed, config.requests, device.name());
     let mut campaign = Campaign::new(&mut device, config);
     campaign.run(&mut device).map_err(|error| Box::new(campaign.failure(error)))
@@ -336,7 +335,7 @@ struct Campaign<'a> {
     grant_exclusive: bool,
     channels: Channels,
     core: Core,
-    commits: Vec<(Slot, SlotResult)>,
+    commits: Vec<Commit>,
     rng: ChaCha8Rng,
     counters: Counters,
     slots: u64,
@@ -345,7 +344,7 @@ struct Campaign<'a> {
 }
 
 impl<'a> Campaign<'a> {
-    fn new(device: &mut impl LineDevice, config: &'a Config) -> Self {
+    fn new(device: &mut impl Dut, config: &'a Config) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x7469_6465);
         let layout = layout(&mut rng, config.pages);
         let frames: Vec<_> = layout.frames.iter().flat_map(|&f| f..f + config.pages).collect();
@@ -380,7 +379,7 @@ impl<'a> Campaign<'a> {
         }
     }
 
-    fn run(&mut self, device: &mut impl LineDevice) -> Result<Summary, CampaignError> {
+    fn run(&mut self, device: &mut impl Dut) -> Result<Summary, CampaignError> {
         self.start(device)?;
         let mut next_line = self.config.progress;
         while self.host.stats().requests() < self.config.requests {
@@ -408,9 +407,9 @@ impl<'a> Campaign<'a> {
     }
 
     /// Brings the device up; the pages that stay are mapped before the traffic begins.
-    fn start(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
-        while Status(device.read32(&mut self.channels, Status::OFFSET).map_err(CampaignError::Device)?).ready() == 0 {
-            device.tick(&mut self.channels).map_err(CampaignError::Device)?;
+    fn start(&mut self, device: &mut impl Dut) -> Result<(), CampaignError> {
+        while Status(device.read32(&mut self.channels, Status::OFFSET)?).ready() == 0 {
+            device.tick(&mut self.channels)?;
         }
         device.post_write32(WindowBaseLo::OFFSET, WINDOW_BASE.0 as u32);
         device.post_write32(WindowBaseHi::OFFSET, (WINDOW_BASE.0 >> 32) as u32);
@@ -440,9 +439,9 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
-    fn cycle(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
+    fn cycle(&mut self, device: &mut impl Dut) -> Result<(), CampaignError> {
         self.host.tick(&mut self.channels)?;
-        device.tick(&mut self.channels).map_err(CampaignError::Device)?;
+        device.tick(&mut self.channels)?;
         device.take_commits(&mut self.commits);
         self.committed()?;
         self.check_ownership(device)?;
@@ -458,14 +457,11 @@ impl<'a> Campaign<'a> {
     /// The slots of the last cycle: decided as the model decides, and no request among them of a page being recalled.
     fn committed(&mut self) -> Result<(), CampaignError> {
         self.slots += self.commits.len() as u64;
-        for (slot, result) in self.commits.drain(..) {
-            let model = self.core.commit(&slot);
-            if model != result {
-                return Err(CampaignError::Lockstep {
-                    slot: Box::new(slot),
-                    device: Box::new(result),
-                    model: Box::new(model),
-                });
+        for commit in self.commits.drain(..) {
+            let Commit { slot, result, .. } = commit;
+            let model = lockstep(&mut self.core, &commit);
+            if model != commit {
+                return Err(CampaignError::Lockstep { device: Box::new(commit), model: Box::new(model) });
             }
             let Some(page) = self.host.page_of(slot.page).filter(|_| slot.decodes) else { continue };
             let line = page * LINES_PER_PAGE as u32 + slot.line as u32;
@@ -488,7 +484,7 @@ impl<'a> Campaign<'a> {
     }
 
     /// Invariants 1 and 9. The host's side only grows by a Cmp-E, the device's only shrinks by a slot.
-    fn check_ownership(&self, device: &impl LineDevice) -> Result<(), CampaignError> {
+    fn check_ownership(&self, device: &impl Dut) -> Result<(), CampaignError> {
         let core = device.core().unwrap_or(&self.core);
         for (at, &page) in self.layout.pages.iter().enumerate() {
             let owned = core.masks(page).owned;
@@ -504,7 +500,7 @@ impl<'a> Campaign<'a> {
     }
 
     /// Invariant 13.
-    fn check_copy(&mut self, device: &impl LineDevice, line: u32) -> Result<(), CampaignError> {
+    fn check_copy(&mut self, device: &mut impl Dut, line: u32) -> Result<(), CampaignError> {
         let page = line / LINES_PER_PAGE as u32;
         let PageMap::Local(frame) = self.host.oracle.map(page) else { return Ok(()) };
         let Some(copy) = self.host.clean_copy(line) else { return Ok(()) };
@@ -533,7 +529,7 @@ impl<'a> Campaign<'a> {
     }
 
     /// Runs until nothing is under way.
-    fn settle(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
+    fn settle(&mut self, device: &mut impl Dut) -> Result<(), CampaignError> {
         loop {
             self.cycle(device)?;
             let software = self.software.as_ref().expect("the device is up");
@@ -544,7 +540,7 @@ impl<'a> Campaign<'a> {
     }
 
     /// Two last harvests of everything (the second finds nothing new), then all of memory is compared.
-    fn finish(&mut self, device: &mut impl LineDevice) -> Result<(), CampaignError> {
+    fn finish(&mut self, device: &mut impl Dut) -> Result<(), CampaignError> {
         self.host.freeze(true);
         self.software.as_mut().expect("the device is up").quiet(true);
         self.settle(device)?;
@@ -564,7 +560,7 @@ impl<'a> Campaign<'a> {
             }
         }
         let read = device.read32(&mut self.channels, ErrorBits::OFFSET);
-        let bits = read.map_err(CampaignError::Device)?;
+        let bits = read?;
         let explained = self.explained_errors();
         if bits & !explained != 0 {
             return Err(CampaignError::ErrorBits { bits, explained });
@@ -591,6 +587,7 @@ impl<'a> Campaign<'a> {
 
     fn failure(&self, error: CampaignError) -> Failure {
         let page_of = |page: u32| self.host.page_of(page).map(|p| p * LINES_PER_PAGE as u32);
+        let line_of = |slot: &Slot| page_of(slot.page).map(|first| first + slot.line as u32);
         let (first, lines) = match &error {
             CampaignError::Host(NastyError::Oracle(
                 OracleError::Lost { page, lines, .. } | OracleError::Invented { page, lines, .. },
@@ -599,9 +596,8 @@ impl<'a> Campaign<'a> {
             | CampaignError::OwnedNowhere { page, lines } => (page_of(*page), *lines),
             CampaignError::Host(error) => (error.line(), 1),
             CampaignError::Stale { line, .. } => (Some(*line), 1),
-            CampaignError::Lockstep { slot, .. } | CampaignError::Recalled { slot, .. } => {
-                (page_of(slot.page).map(|first| first + slot.line as u32), 1)
-            }
+            CampaignError::Lockstep { device, .. } => (line_of(&device.slot), 1),
+            CampaignError::Recalled { slot, .. } => (line_of(slot), 1),
             _ => (None, 0),
         };
         let lines = (0..64).filter(|bit| lines >> bit & 1 == 1).take(2);
@@ -613,6 +609,17 @@ impl<'a> Campaign<'a> {
         });
         Failure { seed: self.config.seed, cycle: self.host.now(), error, history: history.collect() }
     }
+}
+
+/// What the model makes of a slot of the device: equal to the commit if the device is right.
+pub fn lockstep(core: &mut Core, commit: &Commit) -> Commit {
+    let slot = commit.slot;
+    let result = core.commit(&slot);
+    let is_line = matches!(slot.kind, SlotKind::Req | SlotKind::Write | SlotKind::Conflict | SlotKind::BiRsp);
+    let masks = core.masks(slot.page);
+    let bit = |mask: u64| mask >> slot.line & 1 == 1;
+    let lane = if is_line && slot.decodes { (bit(masks.dirty), bit(masks.owned)) } else { commit.lane };
+    Commit { slot, result, lane }
 }
 
 /// Clusters of pages all over the window: neighbours, and pages that share low address bits.

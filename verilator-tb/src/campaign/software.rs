@@ -4,8 +4,8 @@
 //! that must be refused (a second HARVEST among them), IDENTIFY, FENCE, an acknowledgement. A result is acknowledged
 //! after a while, or refused, or the device is reset before either.
 
-use super::queues::Queues;
-use super::{CampaignError, Config, Counters, LineDevice};
+use super::queues::{Queues, read};
+use super::{CampaignError, Config, Counters, Dut};
 use crate::host::{NastyHost, OracleError, PageMap, Verdict};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
@@ -95,13 +95,14 @@ pub(super) struct Software {
 impl Software {
     pub(super) fn new(
         layout: Layout,
-        device: &mut impl LineDevice,
+        device: &mut impl Dut,
         config: &Config,
         mut rng: ChaCha8Rng,
         grant_exclusive: bool,
     ) -> Self {
         let mut queues = Queues::new(device);
-        let buffer = device.dma_alloc(BUFFER_RECORDS as usize * RECORD_BYTES);
+        let bytes = BUFFER_RECORDS as usize * RECORD_BYTES;
+        let buffer = device.host_memory().alloc(bytes).expect("host memory for the records").iova;
         queues.start(device, rng.random_range(2..=6), rng.random_range(2..=6));
         device.post_write32(Ctrl::OFFSET, 1 | (grant_exclusive as u32) << 1);
         Self {
@@ -143,7 +144,7 @@ impl Software {
 
     pub(super) fn step(
         &mut self,
-        device: &mut impl LineDevice,
+        device: &mut impl Dut,
         host: &mut NastyHost,
         channels: &mut Channels,
         config: &Config,
@@ -183,7 +184,7 @@ impl Software {
 
     // ---- Commands beside the range command
 
-    fn beside(&mut self, device: &mut impl LineDevice, host: &NastyHost, counters: &mut Counters) {
+    fn beside(&mut self, device: &mut impl Dut, host: &NastyHost, counters: &mut Counters) {
         if self.aside.len() >= 2 {
             return;
         }
@@ -253,7 +254,7 @@ impl Software {
 
     fn submit_aside(
         &mut self,
-        device: &mut impl LineDevice,
+        device: &mut impl Dut,
         command: Command,
         what: &'static str,
         allowed: &'static [Status],
@@ -271,7 +272,7 @@ impl Software {
 
     // ---- Range commands
 
-    fn start(&mut self, device: &mut impl LineDevice, host: &mut NastyHost, config: &Config) {
+    fn start(&mut self, device: &mut impl Dut, host: &mut NastyHost, config: &Config) {
         let now = host.now();
         if let Some(command) = self.go_on {
             if self.waiting.is_none() {
@@ -377,7 +378,7 @@ impl Software {
         self.held = Some(Command { page, count: end - first, arg, ..Command::new(opcode) });
     }
 
-    fn try_move(&mut self, device: &mut impl LineDevice, host: &mut NastyHost, command: Command) {
+    fn try_move(&mut self, device: &mut impl Dut, host: &mut NastyHost, command: Command) {
         let (first, end) = self.pages_of(&command);
         if (first..end).all(|page| host.writes_from_nothing(page).next().is_none()) {
             self.held = None;
@@ -385,7 +386,7 @@ impl Software {
         }
     }
 
-    fn submit(&mut self, device: &mut impl LineDevice, host: &mut NastyHost, command: Command) {
+    fn submit(&mut self, device: &mut impl Dut, host: &mut NastyHost, command: Command) {
         let cid = self.next_cid();
         let command = Command { cid, ..command };
         let (first, end) = self.pages_of(&command);
@@ -419,7 +420,7 @@ impl Software {
 
     fn completed(
         &mut self,
-        device: &mut impl LineDevice,
+        device: &mut impl Dut,
         host: &mut NastyHost,
         counters: &mut Counters,
         completion: Completion,
@@ -531,7 +532,7 @@ impl Software {
 
     fn harvested(
         &mut self,
-        device: &mut impl LineDevice,
+        device: &mut impl Dut,
         host: &mut NastyHost,
         counters: &mut Counters,
         running: &Running,
@@ -559,7 +560,7 @@ impl Software {
         let mut records = Vec::with_capacity(completion.records as usize);
         for at in 0..completion.records as usize {
             let mut bytes = [0; RECORD_BYTES];
-            device.dma_read(Iova(self.buffer.0 + (at * RECORD_BYTES) as u64), &mut bytes);
+            read(device, Iova(self.buffer.0 + (at * RECORD_BYTES) as u64), &mut bytes);
             records.push(Record::from_bytes(&bytes));
         }
         let accessed = command.flags & flag::HARVEST_ACCESSED != 0;
@@ -619,7 +620,7 @@ impl Software {
 
     fn start_reset(
         &mut self,
-        device: &mut impl LineDevice,
+        device: &mut impl Dut,
         host: &mut NastyHost,
         channels: &mut Channels,
         config: &Config,
@@ -628,10 +629,9 @@ impl Software {
         self.resets_left -= 1;
         self.next_reset += config.requests / (config.resets as u64 + 1);
         counters.resets += 1;
-        let read = device.read32(channels, Generation::OFFSET);
-        self.generation = read.map_err(CampaignError::Device)?;
+        self.generation = device.read32(channels, Generation::OFFSET)?;
         host.set_grant_exclusive(None);
-        device.flr(channels).map_err(CampaignError::Device)?;
+        device.flr(channels)?;
         self.reset = Reset::Running;
         self.next_at = host.now() + 8;
         Ok(())
@@ -639,7 +639,7 @@ impl Software {
 
     fn await_reset(
         &mut self,
-        device: &mut impl LineDevice,
+        device: &mut impl Dut,
         host: &mut NastyHost,
         channels: &mut Channels,
         counters: &mut Counters,
@@ -648,11 +648,11 @@ impl Software {
             return Ok(());
         }
         self.next_at = host.now() + 16;
-        let status = device.read32(channels, StatusRegister::OFFSET).map_err(CampaignError::Device)?;
+        let status = device.read32(channels, StatusRegister::OFFSET)?;
         if StatusRegister(status).ready() == 0 {
             return Ok(());
         }
-        let generation = device.read32(channels, Generation::OFFSET).map_err(CampaignError::Device)?;
+        let generation = device.read32(channels, Generation::OFFSET)?;
         // A command may have been stopped by ABORT since the generation was read.
         if !(1..=2).contains(&generation.wrapping_sub(self.generation)) {
             return Err(CampaignError::Generation { before: self.generation, after: generation });
@@ -677,21 +677,21 @@ impl Software {
         self.queues.start(device, self.rng.random_range(2..=6), self.rng.random_range(2..=6));
         device.post_write32(Ctrl::OFFSET, 1 | (self.grant_exclusive as u32) << 1);
         // Reading it back proves that the write was taken.
-        device.read32(channels, Ctrl::OFFSET).map_err(CampaignError::Device)?;
+        device.read32(channels, Ctrl::OFFSET)?;
         host.set_grant_exclusive(Some(self.grant_exclusive));
         self.reset = Reset::No;
         Ok(())
     }
 
     /// Maps a stretch of pages to the first set of frames.
-    pub(super) fn submit_map(&mut self, device: &mut impl LineDevice, host: &mut NastyHost, first: u32, end: u32) {
+    pub(super) fn submit_map(&mut self, device: &mut impl Dut, host: &mut NastyHost, first: u32, end: u32) {
         let page = self.layout.pages[first as usize];
         let arg = (self.layout.frames[0] + first) as u64;
         self.submit(device, host, Command { page, count: end - first, arg, ..Command::new(Opcode::Map) });
     }
 
     /// One harvest with recall of everything; the next one finds nothing.
-    pub(super) fn submit_final(&mut self, device: &mut impl LineDevice, host: &mut NastyHost, accessed: bool) {
+    pub(super) fn submit_final(&mut self, device: &mut impl Dut, host: &mut NastyHost, accessed: bool) {
         let accessed = if accessed { flag::HARVEST_ACCESSED } else { 0 };
         let harvest = Command {
             flags: flag::HARVEST_RECALL | flag::HARVEST_CLEAR | accessed,

@@ -248,7 +248,7 @@ pub struct Oracle {
 
 impl Oracle {
     /// Pages of the window that play, all unmapped, and the frames they may be mapped to with their contents.
-    pub fn new(pages: &[u32], frames: &[u32], contents: impl Fn(u32, u8) -> Line) -> Self {
+    pub fn new(pages: &[u32], frames: &[u32], mut contents: impl FnMut(u32, u8) -> Line) -> Self {
         let page = |&number| Page {
             number,
             map: PageMap::Unmapped,

@@ -11,6 +11,8 @@ use tideline_abi::slot::{Slot, SlotKind};
 #[derive(Clone, Debug)]
 pub(super) struct Recalls {
     contexts: [Option<Context>; RECALL_CONTEXTS],
+    /// Contexts in use.
+    active: usize,
     /// Outstanding snoops by tag.
     snoops: [Option<Snoop>; BI_TAGS],
     /// Pages whose recall timed out, with the answers that are still missing.
@@ -77,17 +79,27 @@ struct Missing {
 
 impl Default for Recalls {
     fn default() -> Self {
-        Self { contexts: [None; RECALL_CONTEXTS], snoops: [None; BI_TAGS], late: HashMap::new(), outstanding: 0, resends: 0 }
+        Self {
+            contexts: [None; RECALL_CONTEXTS],
+            active: 0,
+            snoops: [None; BI_TAGS],
+            late: HashMap::new(),
+            outstanding: 0,
+            resends: 0,
+        }
     }
 }
 
 impl Recalls {
     pub(super) fn is_idle(&self) -> bool {
-        self.contexts.iter().all(Option::is_none)
+        self.active == 0
     }
 
     /// True while requests of this page have to wait.
     pub(super) fn is_recalling(&self, page: u32) -> bool {
+        if self.is_idle() {
+            return false;
+        }
         // A recall that timed out lets them go on at once, to be answered with poison.
         self.contexts.iter().flatten().any(|c| c.page == page && c.outcome != Some(Outcome::TimedOut))
     }
@@ -101,6 +113,7 @@ impl Recalls {
     pub(super) fn start(&mut self, page: u32, lines: u64, opcode: SnpOpcode, now: u64) {
         let free = self.contexts.iter_mut().find(|c| c.is_none()).expect("one page per context is in work");
         *free = Some(Context { page, opcode, todo: lines, outstanding: 0, since: now, outcome: None });
+        self.active += 1;
     }
 
     /// Takes a recall that has ended. Its page stays closed to requests until [`Recalls::start`] or the slot of
@@ -108,6 +121,7 @@ impl Recalls {
     pub(super) fn take_ended(&mut self) -> Option<(u32, Outcome)> {
         let slot = self.contexts.iter_mut().find(|c| c.is_some_and(|c| c.outcome.is_some()))?;
         let context = slot.take()?;
+        self.active -= 1;
         Some((context.page, context.outcome?))
     }
 
@@ -123,8 +137,8 @@ impl Recalls {
     /// The snoop that goes out next, as (tag, page, line, opcode).
     fn next(&mut self) -> Option<(usize, u32, u8, SnpOpcode)> {
         if self.resends > 0 {
-            let due = |s: &&mut Option<Snoop>| s.is_some_and(|s| s.again == Again::ToSend);
-            let (tag, snoop) = self.snoops.iter_mut().enumerate().find(|(_, s)| due(&s))?;
+            let due = |s: &Option<Snoop>| s.is_some_and(|s| s.again == Again::ToSend);
+            let (tag, snoop) = self.snoops.iter_mut().enumerate().find(|(_, s)| due(s))?;
             let snoop = snoop.as_mut()?;
             snoop.again = Again::Sent;
             self.resends -= 1;
@@ -190,6 +204,9 @@ impl Recalls {
 impl ModelDevice {
     /// Sends a snoop, if one is due and a tag is free.
     pub(super) fn send_snoop(&mut self, ch: &mut Channels) {
+        if self.recalls.is_idle() && self.recalls.resends == 0 {
+            return;
+        }
         let Some((tag, page, line, opcode)) = self.recalls.next() else { return };
         let addr = self.window_base() + page as u64 * PAGE_BYTES as u64 + line as u64 * LINE_BYTES as u64;
         ch.s2m_bisnp.push_back(S2mBisnp { opcode: opcode as u8, addr, tag: tag as u16 });
@@ -236,6 +253,9 @@ impl ModelDevice {
 
     /// Ends recalls that took too long.
     pub(super) fn check_timeouts(&mut self) {
+        if self.recalls.is_idle() {
+            return;
+        }
         let limit = self.regs[reg::RECALL_TIMEOUT] as u64;
         for index in 0..RECALL_CONTEXTS {
             if let Some(c) = self.recalls.contexts[index]

@@ -1,0 +1,41 @@
+//! The option `--target`, and the machine behind it.
+
+use clap::Args;
+use tideline_driver::Target as Name;
+use tideline_driver::{Device, TargetError};
+use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, Simulated, open};
+
+/// A device in this process, with the host in front of it.
+pub type Simulation = Machine<Box<dyn LineDevice>>;
+
+/// Which device to use.
+#[derive(Clone, Debug, Args)]
+pub struct Target {
+    /// The device: rtl, the Verilated RTL, or model, the golden model
+    #[arg(long = "target", value_name = "TARGET", default_value = "rtl", value_parser = simulated)]
+    pub name: Name,
+}
+
+/// A target that runs in this process.
+fn simulated(text: &str) -> Result<Name, TargetError> {
+    match text.parse()? {
+        name @ (Name::Model | Name::Rtl) => Ok(name),
+        name => Err(TargetError::NotBuilt(name)),
+    }
+}
+
+impl Target {
+    /// The seed of the device's surroundings.
+    pub const SEED: u64 = RtlConfig::fast(0).seed;
+
+    /// Whether cycles are those of the RTL.
+    pub fn is_rtl(&self) -> bool {
+        self.name == Name::Rtl
+    }
+
+    /// Opens the device, without pauses on any interface.
+    pub fn open(&self, config: MachineConfig) -> anyhow::Result<Device<Simulation>> {
+        let device = if self.is_rtl() { Simulated::Rtl(RtlConfig::fast(config.frames)) } else { Simulated::Model };
+        Ok(Device::open(open(device, config)?)?)
+    }
+}

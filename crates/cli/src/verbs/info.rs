@@ -1,0 +1,57 @@
+//! `tideline info`: what a device says of itself.
+
+use crate::export::table::grouped;
+use crate::size::Size;
+use crate::target::Target;
+use crate::{Verdict, files};
+use anyhow::Result;
+use clap::Args;
+use std::fmt::Write;
+use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
+use tideline_driver::Capability;
+use tideline_tb::MachineConfig;
+
+/// Show what a device is: version, sizes, capabilities
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  tideline info\n  tideline info --target model")]
+pub struct Info {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Info {
+    /// Opens the device with the driver and prints what the driver found.
+    pub fn run(self) -> Result<Verdict> {
+        let mut device = self.target.open(MachineConfig::default())?;
+        let identity = device.identify()?;
+        let info = device.info();
+        let (major, minor, patch) = info.version;
+        let window = Size(u64::from(identity.pages) * PAGE_BYTES as u64);
+        let rows = [
+            ("device", format!("Tideline, target {}", self.target.name)),
+            ("interface version", format!("{major}.{minor}.{patch}")),
+            ("window", format!("{} pages, {window}, at {:#x}", grouped(identity.pages.into()), device.window_base().0)),
+            ("line", format!("{LINE_BYTES} bytes")),
+            ("frames for MAP", grouped(info.frames.into())),
+            ("snoops outstanding", format!("at most {}", identity.bi_tags)),
+            ("pages being recalled", format!("at most {}", identity.recall_contexts)),
+            ("deferred requests", format!("at most {}", identity.deferred_entries)),
+            ("capabilities", info.capabilities.iter().map(capability).collect::<Vec<_>>().join(", ")),
+        ];
+        let mut text = String::new();
+        for (name, value) in rows {
+            let _ = writeln!(text, "{name:<21} {value}");
+        }
+        files::print(&text)?;
+        Ok(Verdict::Good)
+    }
+}
+
+fn capability(&Capability { id, version, offset }: &Capability) -> String {
+    let name = match id {
+        1 => "track",
+        2 => "recall",
+        _ => "unknown",
+    };
+    format!("{name} (identifier {id}, version {version}, at {offset:#05x})")
+}

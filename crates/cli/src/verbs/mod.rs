@@ -1,0 +1,9 @@
+//! The verbs, one file each.
+
+pub mod bench;
+pub mod demo;
+pub mod info;
+pub mod record;
+pub mod regs;
+pub mod replay;
+pub mod rtl;

@@ -1,0 +1,51 @@
+//! A whole machine carries the driver: the same on the model and on the RTL, however its surroundings behave.
+
+use tideline_driver::{Device, Frame, Gather, LineAddr, PageIndex, PageRange};
+use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, Simulated, open};
+
+fn machines() -> Vec<(&'static str, Machine<Box<dyn LineDevice>>)> {
+    let config = MachineConfig::default();
+    let kinds = [
+        ("model", Simulated::Model),
+        ("rtl, fast", Simulated::Rtl(RtlConfig::fast(config.frames))),
+        ("rtl, nasty", Simulated::Rtl(RtlConfig::nasty(config.frames, 1))),
+    ];
+    kinds.into_iter().map(|(name, kind)| (name, open(kind, config).unwrap_or_else(|e| panic!("{name}: {e}")))).collect()
+}
+
+#[test]
+fn stores_are_reported_once_and_kept() -> Result<(), Box<dyn std::error::Error>> {
+    for (name, machine) in machines() {
+        let mut device = Device::open(machine)?;
+        let range = PageRange::new(PageIndex(3), 8)?;
+        device.map(range, Frame(7))?;
+        let tracker = device.track_start(&[range])?;
+        let lines: Vec<LineAddr> = (0..40).map(|i| LineAddr::new(PageIndex(3 + i % 8), (i * 13 % 64) as u8)).collect();
+        for (i, line) in lines.iter().enumerate() {
+            device.store(*line, &[i as u8; 64])?;
+        }
+        let report = device.track_report(&tracker, Gather::Recall)?;
+        let mut expected = lines.clone();
+        expected.sort();
+        let mut reported: Vec<LineAddr> = report.lines().collect();
+        reported.sort();
+        assert_eq!(reported, expected, "{name}");
+        for (i, line) in lines.iter().enumerate() {
+            assert_eq!(device.load(*line)?, [i as u8; 64], "{name}");
+        }
+        assert!(device.track_report(&tracker, Gather::Recall)?.is_empty(), "{name}");
+        device.track_stop(tracker)?;
+        device.close()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn a_reset_ends() -> Result<(), Box<dyn std::error::Error>> {
+    for (_, machine) in machines() {
+        let mut device = Device::open(machine)?;
+        device.reset()?;
+        device.close()?;
+    }
+    Ok(())
+}
