@@ -8,9 +8,9 @@ fn no_arithmetic_after_index() {
     for (file, text) in sources() {
         let text: String = text.split_whitespace().collect();
         for (at, found) in text.match_indices(".index()") {
-            let next = text[at + found.len()..].chars().next();
+            let next = &text[at + found.len()..];
             assert!(
-                !matches!(next, Some('+' | '-' | '*' | '<' | '>')),
+                !["+", "-", "*", "<<"].iter().any(|operator| next.starts_with(operator)),
                 "{file}: arithmetic after `{}`",
                 &text[at.saturating_sub(40)..at + found.len()]
             );

@@ -210,6 +210,7 @@ pub struct CommandExecutor {
     cmd: Reg<Bits<512>>,
     cmd_error: Reg<Bit>,
     memory_failed: Reg<Bit>,
+    failure_waits: Reg<Bit>,
     run: Reg<RunState>,
     run_opcode: Reg<Bits<8>>,
     run_flags: Reg<Bits<8>>,
@@ -313,7 +314,7 @@ impl Logic for CommandExecutor {
             flr_pending,
             cmd,
             cmd_error,
-            memory_failed,
+            memory_failed, failure_waits,
             run,
             run_opcode,
             run_flags,
@@ -538,6 +539,7 @@ impl Logic for CommandExecutor {
                         self.waiting.d.next = true;
                         self.waiting_sequence.d.next = self.sequence.q.val();
                         self.run_memory_error.d.next = self.memory_failed.q.val();
+                        self.failure_waits.d.next = self.memory_failed.q.val();
                         self.memory_failed.d.next = false;
                         self.run.d.next = RunState::Ended;
                     }
@@ -796,8 +798,16 @@ impl Logic for CommandExecutor {
             self.reserved.d.next = 0.into();
         }
         self.spool_merge.next = self.merge_run.val() | self.merge_nack.val() | self.merge_reset.val();
-        if self.memory_error.val() {
+        comment!(
+            "A failure that a result told of is over when that result is acknowledged; else the next one tells again."
+        );
+        if self.memory_error.val()
+            | (self.failure_waits.q.val() & (self.merge_nack.val() | self.merge_reset.val()))
+        {
             self.memory_failed.d.next = true;
+        }
+        if (self.accepted.val() & self.is_ack.val()) | self.merge_nack.val() | self.merge_reset.val() {
+            self.failure_waits.d.next = false;
         }
         self.generation_r.d.next = self.generation_r.q.val()
             + bit_cast::<32, 1>(self.reset_ends.val().into())

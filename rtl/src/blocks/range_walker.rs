@@ -1,7 +1,8 @@
 //! Walks the pages of a range command and hands each to the recall engine.
 //!
 //! # Operation
-//! MAP and UNMAP go page by page, each finished before the next, and stop at the first page in the wrong state. TRACK and
+//! MAP and UNMAP go page by page, each finished before the next, and stop at the first page in the wrong state or whose
+//! recall timed out. TRACK and
 //! RECALL keep up to sixteen pages under way and stop likewise; the cursor is then the lowest page that was refused. HARVEST
 //! visits only pages that the summary names, keeps sixteen under way, and stops early when the record buffer would overflow:
 //! pages under way count as records, so it may pause until they have ended. `stop` (ABORT, reset) ends the walk early; pages
@@ -293,6 +294,10 @@ impl Logic for RangeWalker {
                 if self.stops.val() | (self.next_page.q.val() == self.end_page.q.val()) {
                     self.state.d.next = WalkState::Finish;
                 }
+                if self.serial.val() & self.taken.val() & self.page_stuck.val() {
+                    self.next_page.d.next = self.next_page.q.val();
+                    self.state.d.next = WalkState::Finish;
+                }
             }
             WalkState::Upper => {
                 self.upper_pending.d.next = self.upper.val() & self.upper_low.val() & self.upper_high.val();
@@ -365,6 +370,14 @@ impl Logic for RangeWalker {
             _ => {
                 self.state.d.next = WalkState::Idle;
             }
+        }
+
+        comment!(
+            "MAP and UNMAP have one page under way, the one before the next: a timeout of it is where they stop."
+        );
+        if self.serial.val() & self.recall_timed_out.val() & (self.state.q.val() != WalkState::Idle) {
+            self.next_page.d.next = self.next_page.q.val() - 1;
+            self.state.d.next = WalkState::Finish;
         }
 
         comment!("The lowest page refused is where the command stopped.");

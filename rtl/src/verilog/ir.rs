@@ -9,7 +9,7 @@ use num_bigint::BigUint;
 pub(crate) type SignalId = usize;
 
 /// An operator with two operands.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum BinaryOp {
     Add,
     Sub,
@@ -28,7 +28,7 @@ pub(crate) enum BinaryOp {
 }
 
 /// A reduction of all bits to one.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Reduction {
     All,
     Any,
@@ -36,7 +36,7 @@ pub(crate) enum Reduction {
 }
 
 /// An expression of known width.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Expr {
     Const {
         value: BigUint,
@@ -69,11 +69,8 @@ pub(crate) enum Expr {
         index: Box<Expr>,
         bit: Box<Expr>,
     },
-    /// Zero extension.
-    Extend {
-        base: Box<Expr>,
-        width: usize,
-    },
+    /// Parts side by side, the most significant first; zero extension is a part of zeros.
+    Concat(Vec<Expr>),
     Not(Box<Expr>),
     Reduce(Reduction, Box<Expr>),
     Binary {
@@ -99,8 +96,8 @@ impl Expr {
             | Expr::Named { width, .. }
             | Expr::Signal { width, .. }
             | Expr::Slice { width, .. }
-            | Expr::Extend { width, .. }
             | Expr::Binary { width, .. } => *width,
+            Expr::Concat(parts) => parts.iter().map(Expr::width).sum(),
             Expr::Bit { .. } | Expr::Reduce(..) => 1,
             Expr::ReplaceBit { base, .. } | Expr::Not(base) => base.width(),
         }
@@ -121,12 +118,33 @@ impl Expr {
             return Expr::constant(0_u8, width);
         }
         if available < width {
-            return self.slice(lsb, available).extend(width);
+            return Expr::concat(vec![Expr::constant(0_u8, width - available), self.slice(lsb, available)]);
+        }
+        if lsb == 0 && available == width {
+            return self;
         }
         match self {
-            whole if lsb == 0 && whole.width() == width => whole,
             Expr::Slice { base, lsb: inner, .. } => Expr::Slice { base, lsb: inner + lsb, width },
-            Expr::Extend { base, .. } => base.slice(lsb, width),
+            Expr::Concat(parts) => {
+                let mut kept = vec![];
+                let mut end = parts.iter().map(Expr::width).sum::<usize>();
+                for part in parts {
+                    let start = end - part.width();
+                    let (from, to) = (start.max(lsb), end.min(lsb + width));
+                    if from < to {
+                        kept.push(part.slice(from - start, to - from));
+                    }
+                    end = start;
+                }
+                Expr::concat(kept)
+            }
+            Expr::ReplaceBit { base, index, bit } => match index.position() {
+                Some(at) => with_bit(*base, at, *bit).slice(lsb, width),
+                None => {
+                    let base = Box::new(Expr::ReplaceBit { base, index, bit });
+                    Expr::Slice { base, lsb, width }
+                }
+            },
             base => match base.value() {
                 Some(value) => Expr::constant((value >> lsb) & ones(width), width),
                 None => Expr::Slice { base: Box::new(base), lsb, width },
@@ -139,11 +157,72 @@ impl Expr {
         self.slice(0, width)
     }
 
-    fn extend(self, width: usize) -> Self {
+    /// The parts side by side, the most significant first.
+    pub fn concat(parts: Vec<Expr>) -> Self {
+        let mut flat: Vec<Expr> = vec![];
+        for part in parts {
+            let inner = match part {
+                Expr::Concat(inner) => inner,
+                part => vec![part],
+            };
+            for part in inner {
+                match (flat.last_mut(), part) {
+                    (
+                        Some(Expr::Const { value: high, width: above }),
+                        Expr::Const { value: low, width: below },
+                    ) => {
+                        *high = (&*high << below) | low;
+                        *above += below;
+                    }
+                    (
+                        Some(Expr::Slice { base: high, lsb, width: above }),
+                        Expr::Slice { base: low, lsb: low_lsb, width: below },
+                    ) if *high == low && *lsb == low_lsb + below => {
+                        *lsb = low_lsb;
+                        *above += below;
+                    }
+                    (_, part) => flat.push(part),
+                }
+            }
+        }
+        if flat.len() == 1 { flat.remove(0) } else { Expr::Concat(flat) }
+    }
+
+    /// `base` with the bit at `index` replaced.
+    pub fn replace_bit(base: Expr, index: Expr, bit: Expr) -> Self {
+        match index.position() {
+            _ if base.width() == 1 => bit,
+            // On a signal the printer may write `x[3] = bit`.
+            Some(at) if !matches!(base, Expr::Signal { .. }) => with_bit(base, at, bit),
+            _ => Expr::ReplaceBit { base: Box::new(base), index: Box::new(index), bit: Box::new(bit) },
+        }
+    }
+
+    /// The value as a bit position, if it is known.
+    pub fn position(&self) -> Option<usize> {
+        self.value().and_then(|value| usize::try_from(value).ok())
+    }
+
+    /// The opposite of a condition.
+    pub fn negated(self) -> Self {
+        let opposite = |op| {
+            Some(match op {
+                BinaryOp::Eq => BinaryOp::Ne,
+                BinaryOp::Ne => BinaryOp::Eq,
+                BinaryOp::Lt => BinaryOp::Ge,
+                BinaryOp::Ge => BinaryOp::Lt,
+                BinaryOp::Gt => BinaryOp::Le,
+                BinaryOp::Le => BinaryOp::Gt,
+                _ => return None,
+            })
+        };
         match self {
-            Expr::Const { value, .. } => Expr::Const { value, width },
-            Expr::Extend { base, .. } => Expr::Extend { base, width },
-            base => Expr::Extend { base: Box::new(base), width },
+            Expr::Not(inner) => *inner,
+            Expr::Binary { op, left, right, width } => match opposite(op) {
+                Some(op) => Expr::Binary { op, left, right, width },
+                None => Expr::Not(Box::new(Expr::Binary { op, left, right, width })),
+            },
+            other => Expr::Not(Box::new(other)),
         }
     }
 
@@ -152,12 +231,8 @@ impl Expr {
         visit(self);
         match self {
             Expr::Const { .. } | Expr::Named { .. } | Expr::Signal { .. } => {}
-            Expr::Slice { base, .. }
-            | Expr::Extend { base, .. }
-            | Expr::Not(base)
-            | Expr::Reduce(_, base) => {
-                base.visit(visit);
-            }
+            Expr::Concat(parts) => parts.iter().for_each(|part| part.visit(visit)),
+            Expr::Slice { base, .. } | Expr::Not(base) | Expr::Reduce(_, base) => base.visit(visit),
             Expr::Bit { base, index } => {
                 base.visit(visit);
                 index.visit(visit);
@@ -188,6 +263,20 @@ impl Expr {
     pub fn reads_signal(&self, id: SignalId) -> bool {
         self.reads().contains(&id)
     }
+}
+
+/// `base` with the bit at `at` replaced, part by part.
+fn with_bit(base: Expr, at: usize, bit: Expr) -> Expr {
+    let width = base.width();
+    let mut parts = vec![];
+    if at + 1 < width {
+        parts.push(base.clone().slice(at + 1, width - at - 1));
+    }
+    parts.push(bit);
+    if at > 0 {
+        parts.push(base.slice(0, at));
+    }
+    Expr::concat(parts)
 }
 
 /// `width` ones.
@@ -280,4 +369,45 @@ fn only_in(stmt: &Stmt, target: SignalId) -> Option<Stmt> {
         }
     };
     Some(Stmt { order: stmt.order, comments: stmt.comments.clone(), kind })
+}
+
+/// The same statements with fewer levels: an `if` without `then` is turned around, nested ones without `else` are merged.
+pub(crate) fn simplify(block: Vec<Stmt>) -> Vec<Stmt> {
+    block.into_iter().map(simplify_stmt).collect()
+}
+
+fn simplify_stmt(mut stmt: Stmt) -> Stmt {
+    stmt.kind = match stmt.kind {
+        StmtKind::If { condition, then, otherwise } => {
+            let (mut condition, mut then, mut otherwise) = (condition, simplify(then), simplify(otherwise));
+            if then.is_empty() {
+                condition = condition.negated();
+                then = std::mem::take(&mut otherwise);
+            }
+            if otherwise.is_empty()
+                && then.len() == 1
+                && then[0].comments.is_empty()
+                && matches!(&then[0].kind, StmtKind::If { otherwise, .. } if otherwise.is_empty())
+                && let Some(Stmt { kind: StmtKind::If { condition: inner, then: body, .. }, .. }) = then.pop()
+            {
+                condition = and(condition, inner);
+                then = body;
+            }
+            StmtKind::If { condition, then, otherwise }
+        }
+        StmtKind::Case { subject, arms, default } => {
+            let arm = |arm: Arm| Arm { label: arm.label, body: simplify(arm.body) };
+            StmtKind::Case { subject, arms: arms.into_iter().map(arm).collect(), default: arm(default) }
+        }
+        assign => assign,
+    };
+    stmt
+}
+
+/// Both conditions, as one chain from left to right.
+fn and(left: Expr, right: Expr) -> Expr {
+    match right {
+        Expr::Binary { op: BinaryOp::And, left: first, right: second, .. } => and(and(left, *first), *second),
+        right => Expr::Binary { op: BinaryOp::And, left: Box::new(left), right: Box::new(right), width: 1 },
+    }
 }

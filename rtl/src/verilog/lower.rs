@@ -454,7 +454,7 @@ impl Lowering<'_> {
             }
             E::IndexReplace(base, index, bit) => {
                 let base = self.own_width(base)?;
-                let bit = Box::new(self.sized(bit, 1)?);
+                let bit = self.sized(bit, 1)?;
                 let index = match self.index(index)? {
                     Index::Constant(at) if at < base.width() => Expr::constant(at, reach(base.width())),
                     Index::Constant(at) => {
@@ -465,10 +465,7 @@ impl Lowering<'_> {
                     }
                     Index::Variable(index) => index.resize(reach(base.width())),
                 };
-                if base.width() == 1 {
-                    return Ok(*bit);
-                }
-                Ok(Expr::ReplaceBit { base: Box::new(base), index: Box::new(index), bit })
+                Ok(Expr::replace_bit(base, index, bit))
             }
             E::Binary(left, op, right) => self.binary(expression, left, op, right, wanted),
         }
@@ -567,7 +564,7 @@ impl Lowering<'_> {
             return match self.constant(right)? {
                 Some(by) => {
                     let by = usize::try_from(by).unwrap_or(usize::MAX).min(width);
-                    Ok(binary(op, value, Expr::constant(by, reach(by + 1))))
+                    Ok(shift(op, value, by))
                 }
                 None => Ok(binary(op, value, self.own_width(right)?)),
             };
@@ -640,6 +637,20 @@ fn binary(op: BinaryOp, left: Expr, right: Expr) -> Expr {
         _ => left.width(),
     };
     Expr::Binary { op, left: Box::new(left), right: Box::new(right), width }
+}
+
+/// A shift by a constant: where the value is made of parts anyway, they only move.
+fn shift(op: BinaryOp, value: Expr, by: usize) -> Expr {
+    let width = value.width();
+    match (op, &value) {
+        (_, _) if by == 0 => value,
+        (_, _) if by >= width => Expr::constant(0_u8, width),
+        (BinaryOp::Shl, Expr::Signal { .. } | Expr::Slice { .. } | Expr::Concat(_)) => {
+            Expr::concat(vec![value.slice(0, width - by), Expr::constant(0_u8, by)])
+        }
+        (BinaryOp::Shr, Expr::Signal { .. } | Expr::Slice { .. } | Expr::Concat(_)) => value.slice(by, width),
+        _ => binary(op, value, Expr::constant(by, reach(by + 1))),
+    }
 }
 
 fn reduce(reduction: Reduction, inner: Expr) -> Expr {

@@ -7,7 +7,7 @@ use super::check::Drive;
 use super::docs::{ModuleDocs, comment};
 use super::elaborate::Instance;
 use super::error::{Problem, Result};
-use super::ir::{Arm, BinaryOp, Expr, Reduction, SignalId, Stmt, StmtKind, ones};
+use super::ir::{Arm, BinaryOp, Expr, Reduction, SignalId, Stmt, StmtKind, ones, simplify};
 use super::scope::{Role, Scope, verilog_name};
 use crate::prim::hdl::range;
 use num_bigint::BigUint;
@@ -59,7 +59,7 @@ pub(crate) fn body(block: Block<'_>) -> Result<Body> {
         used: vec![BigUint::ZERO; block.scope.signals.len()],
         block,
         temps: vec![],
-        temp_by_text: HashMap::new(),
+        temp_by_value: HashMap::new(),
         localparams: vec![],
         localparam_names: HashMap::new(),
         pending: String::new(),
@@ -81,7 +81,7 @@ struct Printer<'a> {
     /// Which bits of each signal something reads.
     used: Vec<BigUint>,
     temps: Vec<Temp>,
-    temp_by_text: HashMap<String, usize>,
+    temp_by_value: HashMap<Expr, usize>,
     localparams: Vec<String>,
     localparam_names: HashMap<(String, BigUint, usize), String>,
     /// Declarations of wires for the statement that is being printed.
@@ -192,7 +192,7 @@ impl Printer<'_> {
         } else {
             regs.insert(drive.target);
             text += "    always @* begin\n";
-            self.statements(&drive.body, 2, &mut text)?;
+            self.statements(&simplify(drive.body.clone()), 2, &mut text)?;
             text += "    end\n";
         }
         let pending = std::mem::take(&mut self.pending);
@@ -263,8 +263,17 @@ impl Printer<'_> {
                     let _ = writeln!(out, "{pad}{line}");
                 }
                 StmtKind::If { condition, then, otherwise } => {
+                    let short = match otherwise[..] {
+                        [] => self.short_conditional(condition, then, indent)?,
+                        _ => None,
+                    };
                     out.push_str(&pad);
-                    self.conditional(condition, then, otherwise, indent, out)?;
+                    match short {
+                        Some(line) => {
+                            let _ = writeln!(out, "{line}");
+                        }
+                        None => self.conditional(condition, then, otherwise, indent, out)?,
+                    }
                 }
                 StmtKind::Case { subject, arms, default } => {
                     self.case(subject, arms, default, indent, out)?
@@ -290,6 +299,7 @@ impl Printer<'_> {
         Ok(format!("{name}{part} = {};", self.expr(value)?))
     }
 
+    /// Prints an `if` with its `else`; the line it starts on has its indentation already.
     fn conditional(
         &mut self,
         condition: &Expr,
@@ -299,26 +309,13 @@ impl Printer<'_> {
         out: &mut String,
     ) -> Result<()> {
         let pad = "    ".repeat(indent);
-        if then.is_empty() {
-            let inverse = Expr::Not(Box::new(condition.clone()));
-            return self.conditional(&inverse, otherwise, &[], indent, out);
-        }
-        let condition = self.expr(condition)?;
-        if let ([Stmt { kind: StmtKind::Assign { target, lsb, value, .. }, comments, .. }], []) =
-            (then, otherwise)
-            && comments.is_empty()
-        {
-            let line = format!("if ({condition}) {}", self.assignment(*target, *lsb, value)?);
-            if pad.len() + line.len() <= COLUMNS {
-                let _ = writeln!(out, "{line}");
-                return Ok(());
-            }
-        }
-        let _ = writeln!(out, "if ({condition}) begin");
+        let _ = writeln!(out, "if ({}) begin", self.expr(condition)?);
         self.statements(then, indent + 1, out)?;
         match otherwise {
             [] => {}
-            [Stmt { kind: StmtKind::If { condition, then, otherwise }, .. }] if !then.is_empty() => {
+            [Stmt { kind: StmtKind::If { condition, then, otherwise }, comments, .. }]
+                if comments.is_empty() =>
+            {
                 let _ = write!(out, "{pad}end else ");
                 return self.conditional(condition, then, otherwise, indent, out);
             }
@@ -329,6 +326,23 @@ impl Printer<'_> {
         }
         let _ = writeln!(out, "{pad}end");
         Ok(())
+    }
+
+    /// `if (condition) target = value;` where that is all and fits into a line.
+    fn short_conditional(
+        &mut self,
+        condition: &Expr,
+        then: &[Stmt],
+        indent: usize,
+    ) -> Result<Option<String>> {
+        let [Stmt { kind: StmtKind::Assign { target, lsb, value, .. }, comments, .. }] = then else {
+            return Ok(None);
+        };
+        if !comments.is_empty() {
+            return Ok(None);
+        }
+        let line = format!("if ({}) {}", self.expr(condition)?, self.assignment(*target, *lsb, value)?);
+        Ok((4 * indent + line.len() <= COLUMNS).then_some(line))
     }
 
     fn case(
@@ -388,9 +402,9 @@ impl Printer<'_> {
                 let name = self.identifier(base, 0, base.width())?;
                 format!("{name}[{}]", self.expr(index)?)
             }
-            Expr::Extend { base, width } => {
-                let zeros = literal(&BigUint::ZERO, width - base.width());
-                format!("{{{zeros}, {}}}", self.expr(base)?)
+            Expr::Concat(parts) => {
+                let parts = parts.iter().map(|part| self.expr(part)).collect::<Result<Vec<_>>>()?;
+                format!("{{{}}}", parts.join(", "))
             }
             Expr::Not(base) => {
                 let operator = if base.width() == 1 { "!" } else { "~" };
@@ -413,7 +427,12 @@ impl Printer<'_> {
                     }
                     _ => self.operand(left)?,
                 };
-                let right_text = self.operand(right)?;
+                let right_text = match (op, &**right) {
+                    (BinaryOp::Shl | BinaryOp::Shr, Expr::Const { value, width }) => {
+                        format!("{width}'d{value}")
+                    }
+                    _ => self.operand(right)?,
+                };
                 format!("{left_text} {} {right_text}", symbol(*op, left.width()))
             }
         })
@@ -438,7 +457,7 @@ impl Printer<'_> {
 
     fn replace_bit(&mut self, base: &Expr, index: &Expr, bit: &Expr) -> Result<String> {
         let width = base.width();
-        match index.value().and_then(|value| usize::try_from(value).ok()) {
+        match index.position() {
             Some(at) => {
                 let mut parts = vec![];
                 if at + 1 < width {
@@ -473,14 +492,14 @@ impl Printer<'_> {
             let signal = self.block.scope.signals[id].rust_name();
             return Err(Problem::ReadBeforeWrite { target: signal.clone(), signal });
         }
-        let text = self.expr(expr)?;
-        let at = match self.temp_by_text.get(&text) {
+        let at = match self.temp_by_value.get(expr) {
             Some(at) => *at,
             None => {
+                let text = self.expr(expr)?;
                 let name = self.block.scope.unique(&format!("{target}_part"));
                 let _ = writeln!(self.pending, "    wire {}{name} = {text};", range(expr.width()));
                 self.temps.push(Temp { name, width: expr.width(), used: BigUint::ZERO });
-                self.temp_by_text.insert(text, self.temps.len() - 1);
+                self.temp_by_value.insert(expr.clone(), self.temps.len() - 1);
                 self.temps.len() - 1
             }
         };
@@ -494,7 +513,10 @@ impl Printer<'_> {
         if let Some(name) = self.localparam_names.get(&key) {
             return name.clone();
         }
-        let name = self.block.scope.unique(wanted);
+        // The same constant at a second width says so.
+        let known = self.localparam_names.keys().any(|(name, ..)| name == wanted);
+        let name =
+            self.block.scope.unique(&if known { format!("{wanted}_W{width}") } else { wanted.to_owned() });
         self.localparams.push(format!(
             "    localparam {}{name} = {};\n",
             range(width),

@@ -146,9 +146,10 @@ impl Scope {
     /// A name for the module that nothing else has, as close to `wanted` as possible.
     pub fn unique(&mut self, wanted: &str) -> String {
         let mut name = wanted.to_owned();
+        let joint = if wanted.ends_with(|c: char| c.is_ascii_digit()) { "_alt" } else { "" };
         let mut count = 2;
         while !self.taken.insert(name.clone()) {
-            name = format!("{wanted}_alt{count}");
+            name = format!("{wanted}{joint}{count}");
             count += 1;
         }
         name
