@@ -287,3 +287,51 @@ fn words(bytes: &[u8; ENTRY_BYTES]) -> [u64; 8] {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_survive_their_bytes() {
+        let command = Command {
+            opcode: Opcode::Harvest as u8,
+            flags: 7,
+            cid: 0xabcd,
+            page: 0x0123_4567,
+            count: 0x89ab_cdef,
+            arg: 0x1122_3344_5566_7788,
+            param: 0xdead_beef,
+            cursor: 0xcafe_babe,
+        };
+        assert_eq!(Command::from_bytes(&command.to_bytes()), (command, true));
+        let completion = Completion {
+            cid: 1,
+            status: 2,
+            sq_head: 3,
+            flags: 4,
+            sequence: 5,
+            generation: 6,
+            records: 7,
+            cursor: 8,
+            detail: 9,
+            detail2: 10,
+            phase: true,
+        };
+        assert_eq!(Completion::from_bytes(&completion.to_bytes()), completion);
+        assert_eq!(completion.to_bytes()[63], 1, "the phase is in the last byte");
+        let record = Record { page: 0xffff, sequence: 12, mask: 1 << 63 | 1 };
+        assert_eq!(Record::from_bytes(&record.to_bytes()), record);
+    }
+
+    #[test]
+    fn a_reserved_bit_shows() {
+        let clean = Command::new(Opcode::Fence).to_bytes();
+        for byte in (4..8).chain(32..64) {
+            let mut bytes = clean;
+            bytes[byte] |= 0x80;
+            assert!(!Command::from_bytes(&bytes).1, "byte {byte}");
+        }
+        assert!(Command::from_bytes(&clean).1);
+    }
+}

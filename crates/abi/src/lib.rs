@@ -78,8 +78,30 @@ pub fn named_constants() -> Vec<(String, u64)> {
     ] {
         all.push((format!("size::{name}"), value));
     }
-    for bit in regs::BIT_NAMES.iter().chain(command::BIT_NAMES).chain(descriptor::BIT_NAMES).chain(descriptor::CONTROL_BIT_NAMES) {
+    for bit in regs::BIT_NAMES
+        .iter()
+        .chain(command::BIT_NAMES)
+        .chain(descriptor::BIT_NAMES)
+        .chain(descriptor::CONTROL_BIT_NAMES)
+    {
         all.push((bit.path.to_owned(), bit.value));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    #[test]
+    fn names_and_codes_are_unique() {
+        let constants = named_constants();
+        let by_name: BTreeMap<_, _> = constants.iter().cloned().collect();
+        assert_eq!(by_name.len(), constants.len(), "a name stands twice");
+        for table in CODE_TABLES {
+            let values: BTreeMap<_, _> = table.codes.iter().map(|c| (c.value, c.path)).collect();
+            assert_eq!(values.len(), table.codes.len(), "{}: a code stands twice", table.name);
+        }
+    }
 }

@@ -422,3 +422,59 @@ pub fn at(offset: u32) -> Option<&'static Register> {
 pub fn by_name(name: &str) -> Option<&'static Register> {
     REGISTERS.iter().find(|r| r.name == name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FIELD: Field = Field { name: "f", lsb: 0, width: 8, doc: "" };
+    const GOOD: Register =
+        Register { name: "R", offset: 0, access: Access::Rw, reset: 0, doc: "", fields: &[FIELD] };
+
+    /// The compiler runs `check` over the real map; here it is seen to refuse each kind of bad one.
+    fn refused(regs: &'static [Register]) -> bool {
+        std::panic::catch_unwind(|| check(regs)).is_err()
+    }
+
+    #[test]
+    fn a_bad_map_does_not_compile() {
+        assert!(!refused(&[GOOD]));
+        assert!(refused(&[Register { offset: 2, ..GOOD }]), "misaligned");
+        assert!(refused(&[Register { offset: BAR0_BYTES, ..GOOD }]), "outside BAR0");
+        assert!(refused(&[GOOD, GOOD]), "two registers at one offset");
+        assert!(refused(&[Register { offset: 4, ..GOOD }, GOOD]), "out of order");
+        assert!(
+            refused(&[Register { fields: &[FIELD, Field { lsb: 7, ..FIELD }], ..GOOD }]),
+            "fields overlap"
+        );
+        assert!(refused(&[Register { fields: &[Field { lsb: 25, ..FIELD }], ..GOOD }]), "field outside");
+        assert!(refused(&[Register { reset: 0x100, ..GOOD }]), "reset outside the fields");
+    }
+
+    #[test]
+    fn typed_values_read_their_fields() {
+        assert_eq!(Id::default().id(), ID_VALUE);
+        assert_eq!(Param0::default().page_bits(), PAGE_BITS as u32);
+        assert_eq!(Param0::default().bi_tags(), BI_TAGS as u32);
+        assert_eq!(WindowBaseLo(0xffff_ffff).base(), 0xf_ffff);
+        for (index, register) in REGISTERS.iter().enumerate() {
+            assert_eq!(at(register.offset).map(|r| r.name), Some(register.name));
+            assert_eq!(by_name(register.name).map(|r| r.offset), Some(register.offset), "{index}");
+        }
+        assert_eq!(REGISTERS[reg::CTRL].name, "CTRL");
+    }
+
+    #[test]
+    fn the_capability_list_ends() {
+        let mut offset = CapHead::default().offset();
+        let mut ids = Vec::new();
+        while offset != 0 {
+            let register = at(offset).expect("a capability points to a register");
+            let capability = CapTrack(register.reset);
+            ids.push(capability.id());
+            offset = capability.next();
+            assert!(ids.len() < 16, "the list is a loop");
+        }
+        assert_eq!(ids, [1, 2]);
+    }
+}

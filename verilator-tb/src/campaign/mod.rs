@@ -324,7 +324,7 @@ const WINDOW_BASE: Hpa = Hpa(0xc_35a0_0000_0000);
 pub fn run(mut device: impl Dut, config: &Config) -> Result<Summary, Box<Failure>> {
     println!("campaign: seed {:#x}, {} requests on {}", config.seed, config.requests, device.name());
     let mut campaign = Campaign::new(&mut device, config);
-    campaign.run(&mut device).map_err(|error| Box::new(campaign.failure(error)))
+    campaign.run(&mut device).map_err(|error| { if let Some(c)=device.core() { for (i,&p) in campaign.layout.pages.iter().enumerate() { println!("{i} {p:x} {:?} oracle {:?} track {} ge {}", c.control(p), campaign.host.oracle.map(i as u32), campaign.host.oracle.track(i as u32), campaign.grant_exclusive); } } Box::new(campaign.failure(error)) })
 }
 
 struct Campaign<'a> {
