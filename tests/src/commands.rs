@@ -88,6 +88,9 @@ pub fn bad_commands_get_their_status<C: Carrier>(mut device: Device<C>) -> Outco
         }
     }
     bad.push((answer(Opcode::Abort, 0x7777), Status::NotFound));
+    bad.push((answer(Opcode::Abort, 0x1_7777), Status::InvalidField));
+    let track = good(Opcode::Track, &buffer);
+    bad.push((Command { flags: flag::TRACK_ACCESSED, ..track }, Status::InvalidField));
 
     for (command, status) in &bad {
         expect(&mut device, command, *status)?;

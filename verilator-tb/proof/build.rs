@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, fs};
+use tideline_rtl::verilog::{Design, Direction, emit};
 #[allow(unused_imports)]
 use tideline_rtl::{blocks::*, prim::*};
-use tideline_rtl::verilog::{Design, Direction, emit};
 use tideline_verilated::build::Verilation;
 
 include!("src/blocks.rs");
@@ -32,7 +32,7 @@ fn main() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=src/blocks.rs");
     let mut output = Output::default();
     macro_rules! add {
-        ($($name:ident: $block:ty;)+) => {
+        ($($name:ident: $block:ty $(, $hint:ident)?;)+) => {
             $( output.add::<$block>(stringify!($name), stringify!($block)).context(stringify!($name))?; )+
         };
     }

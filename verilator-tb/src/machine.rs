@@ -166,7 +166,9 @@ pub enum MachineError {
 impl From<MachineError> for CarrierError {
     fn from(error: MachineError) -> Self {
         match error {
-            MachineError::Late { what, cycles } => CarrierError::NoAnswer { what: format!("{what}, {cycles} cycles") },
+            MachineError::Late { what, cycles } => {
+                CarrierError::NoAnswer { what: format!("{what}, {cycles} cycles") }
+            }
             other => CarrierError::Other(other.to_string()),
         }
     }
@@ -227,8 +229,8 @@ pub fn open(device: Simulated, config: MachineConfig) -> Result<Machine<Box<dyn 
 impl<D: LineDevice> Machine<D> {
     /// Cycles within which an access of the host, or a reset, must end.
     const PATIENCE: u64 = 10_000_000;
-    /// Cycles of one [`Carrier::wait`] without an interrupt.
-    const WAIT: u64 = 64;
+    /// Cycles of one [`Carrier::wait`] in which no interrupt is raised.
+    const WAIT: u32 = 256;
 
     /// A machine around a device. Returns when the device is ready.
     ///
@@ -337,8 +339,9 @@ impl<D: LineDevice> Carrier for Machine<D> {
 
     fn wait(&mut self) -> Result<(), CarrierError> {
         for _ in 0..Self::WAIT {
+            let before = self.device.irq();
             self.tick()?;
-            if self.device.irq() != 0 {
+            if self.device.irq() & !before != 0 {
                 break;
             }
         }

@@ -2,8 +2,8 @@
 //! CXL channels as queues.
 
 use crate::axi::{
-    Access, Address, DeviceMemory, DmaMemory, LiteManager, LiteManagerPins, LiteSubordinatePins, ManagerPins, ReadBeat,
-    Resp, Subordinate, SubordinatePins, Timing, Violation, WriteBeat, WriteResponse,
+    Access, Address, DeviceMemory, DmaMemory, LiteManager, LiteManagerPins, LiteSubordinatePins, ManagerPins,
+    ReadBeat, Resp, Subordinate, SubordinatePins, Timing, Violation, WriteBeat, WriteResponse,
 };
 use crate::channel::{Sink, Source};
 use crate::pace::Pace;
@@ -258,8 +258,11 @@ impl RtlDevice {
         });
         self.s2m_drs.clock(drs, &mut channels.s2m_drs).map_err(in_interface("s2m_drs"))?;
         let p = &pins.s2m_bisnp;
-        let bisnp = (p.valid.get() != 0)
-            .then(|| S2mBisnp { opcode: p.opcode.get(), addr: p.addr.get(), tag: p.tag.get() });
+        let bisnp = (p.valid.get() != 0).then(|| S2mBisnp {
+            opcode: p.opcode.get(),
+            addr: p.addr.get(),
+            tag: p.tag.get(),
+        });
         self.s2m_bisnp.clock(bisnp, &mut channels.s2m_bisnp).map_err(in_interface("s2m_bisnp"))?;
 
         self.dram.clock(&sample_axi(&pins.m_axi_dram)).map_err(in_interface("m_axi_dram"))?;
@@ -362,7 +365,9 @@ fn to_line(words: &[u32; LINE_BYTES / 4]) -> Line {
 
 /// Bytes as a data bus.
 fn to_words(line: &Line) -> [u32; LINE_BYTES / 4] {
-    std::array::from_fn(|i| u32::from_le_bytes([line[4 * i], line[4 * i + 1], line[4 * i + 2], line[4 * i + 3]]))
+    std::array::from_fn(|i| {
+        u32::from_le_bytes([line[4 * i], line[4 * i + 1], line[4 * i + 2], line[4 * i + 3]])
+    })
 }
 
 fn drive_axi(pins: &Axi4Pins, drive: &SubordinatePins) {

@@ -46,10 +46,10 @@ fn the_model_shrugs_off_violations() {
 
 #[test]
 fn the_model_survives_lost_snoop_responses() {
-    for seed in 300..310 {
+    for seed in 300..305 {
         let violations = Violations { lost: true, ..Violations::default() };
-        let config = Config { violations, recall_timeout: 3000, progress: 0, ..Config::new(seed, 60_000) };
+        let config = Config { violations, recall_timeout: 30_000, progress: 0, ..Config::new(seed, 60_000) };
         let summary = pass(&config);
-        assert!(summary.host.violations > 0, "{summary}");
+        assert!(summary.software.timeouts > 0, "{summary}");
     }
 }

@@ -10,7 +10,10 @@ fn machines() -> Vec<(&'static str, Machine<Box<dyn LineDevice>>)> {
         ("rtl, fast", Simulated::Rtl(RtlConfig::fast(config.frames))),
         ("rtl, nasty", Simulated::Rtl(RtlConfig::nasty(config.frames, 1))),
     ];
-    kinds.into_iter().map(|(name, kind)| (name, open(kind, config).unwrap_or_else(|e| panic!("{name}: {e}")))).collect()
+    kinds
+        .into_iter()
+        .map(|(name, kind)| (name, open(kind, config).unwrap_or_else(|e| panic!("{name}: {e}"))))
+        .collect()
 }
 
 #[test]
@@ -20,7 +23,8 @@ fn stores_are_reported_once_and_kept() -> Result<(), Box<dyn std::error::Error>>
         let range = PageRange::new(PageIndex(3), 8)?;
         device.map(range, Frame(7))?;
         let tracker = device.track_start(&[range])?;
-        let lines: Vec<LineAddr> = (0..40).map(|i| LineAddr::new(PageIndex(3 + i % 8), (i * 13 % 64) as u8)).collect();
+        let lines: Vec<LineAddr> =
+            (0..40).map(|i| LineAddr::new(PageIndex(3 + i % 8), (i * 13 % 64) as u8)).collect();
         for (i, line) in lines.iter().enumerate() {
             device.store(*line, &[i as u8; 64])?;
         }

@@ -8,7 +8,7 @@ insert into customer
   select i, 'customer ' || i, 'city ' || (i % 17), 0 from n;
 
 insert into orders
-  with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)
+  with recursive n(i) as (select 1 union all select i + 1 from n where i < 800)
   select i, 1 + (i * 7919) % 200, 'item ' || (i * 31 % 100), 1 + i % 50, 'new', zeroblob(i % 7 * 100) from n;
 
 update orders set state = 'paid' where id % 3 = 0;
@@ -17,7 +17,7 @@ update customer set balance = (select sum(amount) from orders where customer = c
 delete from orders where id % 10 = 0;
 
 insert into orders
-  with recursive n(i) as (select 1 union all select i + 1 from n where i < 400)
+  with recursive n(i) as (select 1 union all select i + 1 from n where i < 300)
   select 10000 + i, 1 + (i * 104729) % 200, 'late item ' || i, i % 20, 'new', null from n;
 
 update orders set amount = amount + 1, state = 'checked' where customer between 50 and 120;

@@ -359,7 +359,10 @@ fn a_recall_that_times_out_is_declared_and_made_up_for() -> Outcome {
     let recall = Command { count: 4, ..Command::new(Opcode::Recall) };
     let id = device.submit(&recall)?;
     let completion = device.wait(id)?;
-    assert_eq!((completion.status, completion.cursor), (Status::RecallTimeout as u16, 1));
+    assert_eq!((completion.status, completion.cursor), (Status::RecallTimeout as u16, 4), "it is left out");
+    let report = device.track_report(&a, Gather::AsIs)?;
+    assert_eq!(report.loss(), Some(Loss::RecallTimeout), "as long as answers are missing");
+    assert!(device.track_report(&b, Gather::Recall)?.all_dirty());
 
     // The late answer ends it: the page works again, and what was written is reported.
     let c = device.carrier_mut();
@@ -499,4 +502,272 @@ fn faults_of_the_memories_lose_nothing_in_silence() -> Outcome {
     let report = device.track_report(&tracker, Gather::AsIs)?;
     assert_eq!((report.loss(), report.exact()), (Some(Loss::Memory), Exactness::None));
     device.track_stop(tracker)
+}
+
+/// Submits commands without a step between them, and takes their statuses.
+fn together(device: &mut Device<Script>, commands: &[Command]) -> Result<Vec<Status>, Error> {
+    let ids = commands.iter().map(|c| device.submit(c)).collect::<Result<Vec<_>, _>>()?;
+    let status = |id| Ok(Status::from_code(device.wait(id)?.status.into()).unwrap());
+    ids.into_iter().map(status).collect()
+}
+
+fn sequenced(opcode: Opcode, param: u32) -> Command {
+    Command { param, ..Command::new(opcode) }
+}
+
+/// Answers every snoop that was sent.
+fn answer_snoops(c: &mut Script) {
+    for (.., tag) in c.snoops() {
+        c.birsp(RspOpcode::BiRspI, tag);
+    }
+    c.ticks(20);
+}
+
+#[test]
+fn a_harvest_goes_on_past_a_page_whose_recall_timed_out() -> Outcome {
+    let mut device = open()?;
+    let c = device.carrier_mut();
+    c.write32(RecallTimeout::OFFSET, 300)?;
+    c.own(3, 5);
+    for page in [1, 3, 30] {
+        c.rwd(RwdOpcode::MemWr, MetaValue::Any, page, 5, 1, 1);
+        c.ticks(5);
+    }
+    for page in [1, 30] {
+        c.req(ReqOpcode::MemInv, Some(MetaValue::Invalid), page, 5, 2);
+        c.ticks(5);
+    }
+    c.ndr();
+    for sequence in 1..=2 {
+        // The second time the page is waiting already.
+        let id = harvest(&mut device, 32)?;
+        let completion = device.wait(id)?;
+        assert_eq!(completion.status, Status::RecallTimeout as u16);
+        assert_eq!((completion.cursor, completion.sequence), (32, sequence));
+        assert!(has(&completion, result_flag::ERROR) && !has(&completion, result_flag::PARTIAL));
+        assert_eq!(completion.records, if sequence == 1 { 2 } else { 0 });
+        assert_eq!(harvest(&mut device, 32).and_then(|id| device.wait(id))?.status, Status::Busy as u16);
+        device.execute(&sequenced(Opcode::HarvestAck, sequence))?;
+    }
+    // A harvest of other pages is exact.
+    let id = device.submit(&Command {
+        flags: flag::HARVEST_RECALL,
+        page: 4,
+        count: 8,
+        arg: 1 << 32,
+        param: 4,
+        ..Command::new(Opcode::Harvest)
+    })?;
+    let completion = device.wait(id)?;
+    assert_eq!((completion.status, completion.flags), (0, 0));
+    device.execute(&sequenced(Opcode::HarvestAck, 3))?;
+    // So do TRACK and RECALL go on.
+    for command in
+        [Command { flags: flag::TRACK_SET, ..Command::new(Opcode::Track) }, Command::new(Opcode::Recall)]
+    {
+        let id = device.submit(&Command { count: 32, ..command })?;
+        let completion = device.wait(id)?;
+        assert_eq!((completion.status, completion.cursor), (Status::RecallTimeout as u16, 32), "{command:?}");
+    }
+    let masks = |device: &Device<Script>, page| device.carrier().model.core().masks(page);
+    assert_eq!(masks(&device, 3).dirty, 1 << 5, "undone");
+    answer_snoops(device.carrier_mut());
+    let id = harvest(&mut device, 32)?;
+    let completion = device.wait(id)?;
+    assert_eq!((completion.status, completion.flags, completion.records), (0, 0, 1));
+    Ok(())
+}
+
+#[test]
+fn map_and_unmap_stop_where_a_recall_timed_out() -> Outcome {
+    let mut device = open()?;
+    let c = device.carrier_mut();
+    c.write32(RecallTimeout::OFFSET, 300)?;
+    c.own(1, 0);
+    let timeout = Status::RecallTimeout as u16;
+    let unmap = |page| Command { page, count: 3 - page, ..Command::new(Opcode::Unmap) };
+    let id = device.submit(&unmap(0))?;
+    let completion = device.wait(id)?;
+    assert_eq!((completion.status, completion.cursor), (timeout, 1));
+    // Now it goes ahead, and with it the page's wait for answers.
+    device.execute(&unmap(1))?;
+    device.map(pages(0, 3), Frame(300))?;
+    device.execute(&unmap(0))?;
+
+    // MAP of a page that a read of poison made cached.
+    answer_snoops(device.carrier_mut());
+    let c = device.carrier_mut();
+    c.req(ReqOpcode::MemRd, Some(MetaValue::Shared), 1, 9, 1);
+    c.ticks(2);
+    let map = Command { count: 3, arg: 400, ..Command::new(Opcode::Map) };
+    let id = device.submit(&map)?;
+    let completion = device.wait(id)?;
+    assert_eq!((completion.status, completion.cursor), (timeout, 1));
+    let rest = Command { page: 1, count: 2, arg: 401, ..map };
+    let id = device.submit(&rest)?;
+    assert_eq!(device.wait(id)?.cursor, 1, "still waiting");
+    // An UNMAP ends the wait although there is nothing to unmap.
+    let id = device.submit(&unmap(1))?;
+    let completion = device.wait(id)?;
+    assert_eq!((completion.status, completion.cursor), (Status::WrongState as u16, 1));
+    answer_snoops(device.carrier_mut());
+    let id = device.submit(&rest)?;
+    device.carrier_mut().ticks(100);
+    answer_snoops(device.carrier_mut());
+    assert_eq!(device.wait(id)?.status, Status::Success as u16);
+    Ok(())
+}
+
+#[test]
+fn a_page_without_missing_answers_is_not_stuck() -> Outcome {
+    let mut device = open()?;
+    let c = device.carrier_mut();
+    c.write32(RecallTimeout::OFFSET, 400)?;
+    for page in 0..3 {
+        (0..64).for_each(|line| c.own(page, line));
+    }
+    // Two pages take every tag, so no line of the third one is snooped.
+    let recall = Command { count: 3, ..Command::new(Opcode::Recall) };
+    let id = device.submit(&recall)?;
+    assert_eq!(device.wait(id)?.status, Status::RecallTimeout as u16);
+    answer_snoops(device.carrier_mut());
+    device.carrier_mut().ticks(200);
+    let c = device.carrier_mut();
+    assert_eq!(c.model.core().masks(1).owned, 0);
+    c.req(ReqOpcode::MemRd, None, 2, 0, 1);
+    c.ticks(5);
+    assert!(c.ch.s2m_drs.pop_back().is_some_and(|m| !m.poison));
+    let id = device.submit(&recall)?;
+    for _ in 0..4 {
+        device.carrier_mut().ticks(80);
+        answer_snoops(device.carrier_mut());
+    }
+    assert_eq!(device.wait(id)?.status, Status::Success as u16);
+    Ok(())
+}
+
+#[test]
+fn one_fence_one_abort_one_merge_at_a_time() -> Outcome {
+    use Status::{Aborted, Busy, NotFound, Success};
+    let mut device = open()?;
+    device.carrier_mut().own(0, 0);
+    let running = harvest(&mut device, 4)?;
+    let c = device.carrier_mut();
+    c.ticks(100);
+    let tag = c.snoops()[0].3;
+    let fence = device.submit(&Command::new(Opcode::Fence))?;
+    let second = device.submit(&Command::new(Opcode::Fence))?;
+    assert_eq!(device.wait(second)?.status, Busy as u16);
+    let abort = device.submit(&sequenced(Opcode::Abort, running.raw().into()))?;
+    for target in [running, fence] {
+        let again = device.submit(&sequenced(Opcode::Abort, target.raw().into()))?;
+        assert_eq!(device.wait(again)?.status, Busy as u16);
+    }
+    assert!(device.poll(fence)?.is_none());
+    device.carrier_mut().birsp(RspOpcode::BiRspI, tag);
+    for (id, status) in [(running, Aborted), (abort, Success), (fence, Success)] {
+        assert_eq!(device.wait(id)?.status, status as u16, "{id}");
+    }
+
+    // A fence alone.
+    let before = device.generation()?;
+    device.carrier_mut().own(0, 0);
+    let running = harvest(&mut device, 4)?;
+    let fence = device.submit(&Command::new(Opcode::Fence))?;
+    let abort = sequenced(Opcode::Abort, fence.raw().into());
+    assert_eq!(together(&mut device, &[abort, abort])?, [Success, NotFound]);
+    assert_eq!(device.wait(fence)?.status, Aborted as u16);
+    assert_eq!(device.generation()?, Generation(before.0 + 1));
+    let c = device.carrier_mut();
+    c.ticks(10);
+    answer_snoops(c);
+    let sequence = device.wait(running)?.sequence;
+    device.execute(&sequenced(Opcode::HarvestAck, sequence))?;
+
+    // A merge.
+    for page in 0..20 {
+        let c = device.carrier_mut();
+        c.rwd(RwdOpcode::MemWr, MetaValue::Invalid, page, 1, 7, 1);
+        c.ticks(2);
+    }
+    let id = harvest(&mut device, 32)?;
+    let sequence = device.wait(id)?.sequence;
+    let nack = sequenced(Opcode::HarvestNack, sequence);
+    let ack = sequenced(Opcode::HarvestAck, sequence);
+    let again = Command { flags: 3, count: 32, arg: 1 << 32, param: 32, ..Command::new(Opcode::Harvest) };
+    let map = Command { page: 100, count: 1, arg: 9, ..Command::new(Opcode::Map) };
+    let fence = Command::new(Opcode::Fence);
+    let commands = [nack, again, ack, nack, map, fence];
+    assert_eq!(together(&mut device, &commands)?, [Success, Busy, Busy, Busy, Success, Success]);
+    let id = device.submit(&again)?;
+    assert_eq!(device.wait(id)?.records, 20);
+    Ok(())
+}
+
+#[test]
+fn a_memory_failure_is_told_until_it_is_acknowledged() -> Outcome {
+    let mut device = open()?;
+    let c = device.carrier_mut();
+    c.rwd(RwdOpcode::MemWr, MetaValue::Invalid, 5, 1, 7, 1);
+    c.model.fail_next_memory(1);
+    c.ticks(5);
+    for answer in [Opcode::HarvestNack, Opcode::HarvestAck] {
+        let id = harvest(&mut device, 8)?;
+        let completion = device.wait(id)?;
+        assert_eq!(completion.status, Status::MemoryError as u16);
+        assert!(has(&completion, result_flag::ERROR));
+        assert_eq!((completion.records, completion.cursor), (1, 8));
+        device.execute(&sequenced(answer, completion.sequence))?;
+    }
+    // By a reset it is told again too; a result that was made before it says nothing of it.
+    let id = harvest(&mut device, 8)?;
+    assert_eq!(device.wait(id)?.flags, 0);
+    let c = device.carrier_mut();
+    c.rwd(RwdOpcode::MemWr, MetaValue::Invalid, 6, 1, 7, 1);
+    c.model.fail_next_memory(1);
+    c.ticks(5);
+    device.reset()?;
+    let id = harvest(&mut device, 8)?;
+    assert_eq!(device.wait(id)?.status, Status::MemoryError as u16);
+    device.reset()?;
+    let id = harvest(&mut device, 8)?;
+    let completion = device.wait(id)?;
+    assert_eq!((completion.status, completion.records), (Status::MemoryError as u16, 1));
+    device.execute(&sequenced(Opcode::HarvestAck, completion.sequence))?;
+    let id = harvest(&mut device, 8)?;
+    assert_eq!(device.wait(id)?.flags, 0);
+    Ok(())
+}
+
+#[test]
+fn a_command_that_cannot_be_read_is_completed_nevertheless() -> Outcome {
+    let mut device = open()?;
+    device.carrier_mut().model.fail_next_dma(1);
+    let id = device.submit(&Command::new(Opcode::Identify))?;
+    let failed = device.wait(id);
+    assert!(matches!(failed, Err(Error::StrayCompletion { cid: 0xffff })), "{failed:?}");
+    assert_eq!(device.errors()?.host_memory(), 1);
+    device.identify().map(drop)
+}
+
+#[test]
+fn of_a_conflict_only_the_opcode_counts() -> Outcome {
+    let mut device = open()?;
+    let c = device.carrier_mut();
+    let conflict = M2sRwd {
+        opcode: RwdOpcode::BiConflict as u8,
+        addr: u64::MAX,
+        tag: 9,
+        meta_field: 2,
+        meta_value: 1,
+        snp_type: 7,
+        data: [0; 64],
+        be: 0,
+    };
+    c.ch.m2s_rwd.push_back(conflict);
+    c.ch.m2s_rwd.push_back(M2sRwd { opcode: RwdOpcode::MemWr as u8, ..conflict });
+    c.ticks(5);
+    assert_eq!(c.ndr(), [(NdrOpcode::BiConflictAck, 9)]);
+    assert_eq!(c.errors().illegal(), 1);
+    Ok(())
 }

@@ -315,13 +315,11 @@ impl Logic for Resolve {
                     self.page_dirty.next = 0.into();
                 }
             }
-        } else if self.slot.val().kind == slot_kind::MERGE {
-            if self.local.val() & self.track.val() {
-                if self.flag_accessed.val() {
-                    self.page_accessed.next = self.accessed.val() | self.slot.val().mask;
-                } else {
-                    self.page_dirty.next = self.dirty.val() | self.slot.val().mask;
-                }
+        } else if (self.slot.val().kind == slot_kind::MERGE) & self.local.val() & self.track.val() {
+            if self.flag_accessed.val() {
+                self.page_accessed.next = self.accessed.val() | self.slot.val().mask;
+            } else {
+                self.page_dirty.next = self.dirty.val() | self.slot.val().mask;
             }
         }
 

@@ -67,7 +67,9 @@ pub enum Difference {
         verilog: String,
     },
     /// An output has two values.
-    #[error("{block}, cycle {cycle}, clock {clock}: {port} is {kernel} in Rust and {verilog} in Verilog; inputs: {inputs}")]
+    #[error(
+        "{block}, cycle {cycle}, clock {clock}: {port} is {kernel} in Rust and {verilog} in Verilog; inputs: {inputs}"
+    )]
     Output {
         /// The block.
         block: String,
@@ -97,25 +99,47 @@ impl fmt::Display for Value {
     }
 }
 
+/// How much of a block the inputs of a proof have moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reach {
+    /// Bits of outputs that were both 0 and 1.
+    pub toggled: u32,
+    /// Bits of outputs.
+    pub of: u32,
+}
+
+impl fmt::Display for Reach {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of {} output bits were both 0 and 1", self.toggled, self.of)
+    }
+}
+
 /// Compares the kernel `K` with the Verilog of the block named `block`, over `cycles` cycles.
+/// `hint` may change the inputs of each cycle after they were drawn.
 ///
 /// # Errors
 /// The first difference.
 ///
 /// # Panics
 /// If there is no block of this name.
-pub fn prove<K: Kernel>(block: &str, cycles: u64, seed: u64) -> Result<(), Difference> {
+pub fn prove<K: Kernel>(
+    block: &str,
+    cycles: u64,
+    seed: u64,
+    mut hint: impl FnMut(&mut K, &mut Stimulus),
+) -> Result<Reach, Difference> {
     let index = BLOCKS.iter().position(|name| *name == block).unwrap_or_else(|| panic!("no block {block}"));
     let mut proof = Proof::<K>::new(block, index)?;
     let mut stimulus = Stimulus::new(seed);
     for cycle in 0..cycles {
         stimulus.begin_cycle(cycle < RESET_CYCLES);
         proof.kernel.drive(&mut stimulus);
+        hint(&mut proof.kernel, &mut stimulus);
         for clock in [0, 1] {
             proof.step(cycle, clock)?;
         }
     }
-    Ok(())
+    Ok(proof.reach())
 }
 
 /// A kernel and its Verilog.
@@ -124,7 +148,16 @@ struct Proof<K> {
     kernel: K,
     model: Model,
     /// The model's port for each port of the kernel.
-    ports: Vec<usize>,
+    ports: Vec<ModelPort>,
+}
+
+struct ModelPort {
+    /// Its position among the ports of the model.
+    at: usize,
+    /// Bits that were 0 in some cycle.
+    zeros: Vec<u32>,
+    /// Bits that were 1 in some cycle.
+    ones: Vec<u32>,
 }
 
 impl<K: Kernel> Proof<K> {
@@ -139,36 +172,44 @@ impl<K: Kernel> Proof<K> {
             let same = |p: &tideline_verilated::Port| {
                 p.name == name && p.direction == port.direction && p.width as usize == port.width
             };
-            let mismatch =
-                || Difference::Ports { block: block.into(), kernel: port.name.clone(), verilog: name.clone() };
-            ports.push(model.ports().iter().position(same).ok_or_else(mismatch)?);
+            let mismatch = || Difference::Ports {
+                block: block.into(),
+                kernel: port.name.clone(),
+                verilog: name.clone(),
+            };
+            let at = model.ports().iter().position(same).ok_or_else(mismatch)?;
+            let words = vec![0; port.width.div_ceil(32)];
+            ports.push(ModelPort { at, zeros: words.clone(), ones: words });
         }
         Ok(Self { block: block.into(), kernel, model, ports })
     }
 
     /// Both sides at one level of the clock: the same inputs, then the same outputs.
     fn step(&mut self, cycle: u64, clock: u8) -> Result<(), Difference> {
-        let block = || self.block.clone();
         self.kernel.set_clock(clock == 1);
         if !simulate(&mut self.kernel, SETTLE_ROUNDS) {
-            return Err(Difference::Unsettled { block: block(), cycle });
+            return Err(Difference::Unsettled { block: self.block.clone(), cycle });
         }
-        let ports = Ports::of(&self.kernel);
-        let pairs = || ports.iter().zip(self.ports.iter().copied());
-        for (port, at) in pairs().filter(|(port, _)| port.direction == Direction::In) {
-            self.model.set(at, &port.value.0);
+        let kernel = Ports::of(&self.kernel);
+        for (port, ModelPort { at, .. }) in kernel.iter().zip(&self.ports) {
+            if port.direction == Direction::In {
+                self.model.set(*at, &port.value.0);
+            }
         }
         self.model.eval();
         if cycle < RESET_CYCLES {
             return Ok(());
         }
-        for (port, at) in pairs().filter(|(port, _)| port.direction == Direction::Out) {
-            let verilog = Value(self.model.get(at));
+        for (port, ModelPort { at, zeros, ones }) in kernel.iter().zip(&mut self.ports) {
+            if port.direction == Direction::In {
+                continue;
+            }
+            let verilog = Value(self.model.get(*at));
             if verilog != port.value {
-                let inputs = ports.iter().filter(|p| p.direction == Direction::In);
+                let inputs = kernel.iter().filter(|p| p.direction == Direction::In);
                 let inputs: Vec<String> = inputs.map(|p| format!("{} = {}", p.name, p.value)).collect();
                 return Err(Difference::Output {
-                    block: block(),
+                    block: self.block.clone(),
                     cycle,
                     clock,
                     port: port.name.clone(),
@@ -177,8 +218,24 @@ impl<K: Kernel> Proof<K> {
                     inputs: inputs.join(", "),
                 });
             }
+            for ((word, zeros), ones) in verilog.0.iter().zip(zeros).zip(ones) {
+                *zeros |= !word;
+                *ones |= word;
+            }
         }
         Ok(())
+    }
+
+    fn reach(&self) -> Reach {
+        let mut reach = Reach { toggled: 0, of: 0 };
+        for ModelPort { at, zeros, ones } in &self.ports {
+            let port = &self.model.ports()[*at];
+            if port.direction == Direction::Out {
+                reach.of += port.width;
+                reach.toggled += zeros.iter().zip(ones).map(|(z, o)| (z & o).count_ones()).sum::<u32>();
+            }
+        }
+        reach
     }
 }
 

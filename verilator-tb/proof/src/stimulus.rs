@@ -54,6 +54,14 @@ impl Stimulus {
         *input = self.reset;
     }
 
+    /// A random number below `limit`.
+    ///
+    /// # Panics
+    /// If `limit` is zero.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.rng.random_range(0..limit)
+    }
+
     fn mood(&mut self) -> u32 {
         if self.next_mood == self.moods.len() {
             self.moods.push(MOODS[self.rng.random_range(0..MOODS.len())]);
@@ -73,17 +81,27 @@ impl Drawn for Bit {
 impl<const N: usize> Drawn for Bits<N> {
     fn draw(self, stimulus: &mut Stimulus) -> Self {
         let rng = &mut stimulus.rng;
-        let low = |value: u64| bits::<N>(value & if N < 64 { (1 << N) - 1 } else { u64::MAX });
+        let zero = Bits::<N>::default();
         match rng.random_range(0..16) {
             0..4 => self,
-            4..7 => low(rng.random_range(0..8)),
-            7 => !low(0),
-            8 => low(0).replace_bit(rng.random_range(0..N), true),
-            9 => self.replace_bit(rng.random_range(0..N), rng.random()),
-            _ => (0..N.div_ceil(32)).fold(low(0), |value, _| {
-                let word = low(u64::from(rng.random::<u32>()));
-                if N > 32 { value << 32 | word } else { word }
-            }),
+            4 => !zero,
+            5 => zero.replace_bit(rng.random_range(0..N), true),
+            6 => self.replace_bit(rng.random_range(0..N), rng.random()),
+            // Word by word, each of a random magnitude: zeros and small numbers are as likely as large ones.
+            7..12 => words(|bits| rng.random::<u64>() & ones(rng.random_range(0..=bits))),
+            _ => words(|bits| rng.random::<u64>() & ones(bits)),
         }
     }
+}
+
+/// A value made of words of up to 32 bits.
+fn words<const N: usize>(mut word: impl FnMut(usize) -> u64) -> Bits<N> {
+    (0..N).step_by(32).fold(Bits::default(), |value, low| {
+        let part = bits::<N>(word((N - low).min(32)));
+        if N > 32 { value << 32 | part } else { part }
+    })
+}
+
+fn ones(bits: usize) -> u64 {
+    (1 << bits) - 1
 }

@@ -54,7 +54,10 @@ struct Gate {
 
 impl Gate {
     fn check(&mut self, addr: u64, write: bool) -> Result<(), Resp> {
-        let hit = self.faults.iter_mut().find(|f| f.range.contains(&addr) && if write { f.writes } else { f.reads });
+        let hit = self
+            .faults
+            .iter_mut()
+            .find(|f| f.range.contains(&addr) && if write { f.writes } else { f.reads });
         let Some(fault) = hit else { return Ok(()) };
         fault.times -= 1;
         self.faults.retain(|f| f.times > 0);
@@ -272,6 +275,9 @@ mod tests {
         memory.inject(Fault { range: 0..64, reads: true, writes: false, times: 2 });
         assert_eq!(memory.write(0, &[0; 64], 1), Ok(()));
         assert!(memory.read(64).is_ok());
-        assert_eq!([memory.read(0).is_ok(), memory.read(0).is_ok(), memory.read(0).is_ok()], [false, false, true]);
+        assert_eq!(
+            [memory.read(0).is_ok(), memory.read(0).is_ok(), memory.read(0).is_ok()],
+            [false, false, true]
+        );
     }
 }

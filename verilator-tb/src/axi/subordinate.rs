@@ -1,7 +1,8 @@
 //! A memory behind an AXI4 interface of 512 bits.
 
 use super::{
-    Address, ManagerPins, Memory, ReadBeat, Resp, SubordinatePins, Violation, WriteBeat, WriteResponse, check_stable,
+    Address, ManagerPins, Memory, ReadBeat, Resp, SubordinatePins, Violation, WriteBeat, WriteResponse,
+    check_stable,
 };
 use crate::pace::{Pace, Pauses};
 use rand::{Rng, SeedableRng};
@@ -206,8 +207,11 @@ impl<M: Memory> Subordinate<M> {
 
     fn due(&mut self) -> u64 {
         let latency = &self.timing.latency;
-        let cycles =
-            if latency.start() == latency.end() { *latency.start() } else { self.rng.random_range(latency.clone()) };
+        let cycles = if latency.start() == latency.end() {
+            *latency.start()
+        } else {
+            self.rng.random_range(latency.clone())
+        };
         self.now + u64::from(cycles)
     }
 
@@ -216,12 +220,22 @@ impl<M: Memory> Subordinate<M> {
         // Same identifier means same order in memory: only the first of its identifier may go early.
         let first = self.writes.iter().all(|w| w.address.id != address.id);
         let early = self.timing.unordered && first && self.rng.random();
-        self.writes.push_back(Write { address, received: 0, due: 0, early, late: Vec::new(), resp: Resp::Okay });
+        self.writes.push_back(Write {
+            address,
+            received: 0,
+            due: 0,
+            early,
+            late: Vec::new(),
+            resp: Resp::Okay,
+        });
         Ok(())
     }
 
     /// Gives the data that came to the writes that wait for it, in the order of their addresses.
     fn match_data(&mut self) -> Result<(), Violation> {
+        if self.data.is_empty() {
+            return Ok(());
+        }
         for index in 0..self.writes.len() {
             while !self.data.is_empty() && self.writes[index].received < self.writes[index].address.beats() {
                 let beat = self.data.pop_front().expect("there is data");
@@ -330,7 +344,10 @@ mod tests {
     }
 
     /// One cycle: what the subordinate drove, and its opinion of the manager.
-    fn cycle(s: &mut Subordinate<DeviceMemory>, manager: &ManagerPins) -> (SubordinatePins, Result<(), Violation>) {
+    fn cycle(
+        s: &mut Subordinate<DeviceMemory>,
+        manager: &ManagerPins,
+    ) -> (SubordinatePins, Result<(), Violation>) {
         let pins = s.drive().clone();
         (pins, s.clock(manager))
     }
@@ -433,7 +450,10 @@ mod tests {
         assert!(matches!(once(Address { size: 7, ..BURST }), Some(Violation::Shape { .. })));
         assert!(matches!(once(Address { burst: 0, ..BURST }), Some(Violation::Shape { .. })));
         assert!(matches!(once(Address { addr: 0x48, ..BURST }), Some(Violation::Shape { .. })));
-        assert!(matches!(once(Address { addr: 0xfc0, len: 1, ..BURST }), Some(Violation::CrossesPage { .. })));
+        assert!(matches!(
+            once(Address { addr: 0xfc0, len: 1, ..BURST }),
+            Some(Violation::CrossesPage { .. })
+        ));
 
         let write = |last| ManagerPins { aw: Some(BURST), w: Some(WriteBeat { last, ..BEAT }), ..listen() };
         assert_eq!(refused(write(true), listen()), None);

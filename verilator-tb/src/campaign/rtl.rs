@@ -70,7 +70,10 @@ impl Dut for Rtl {
         while self.posted > 0 {
             self.tick(channels)?;
         }
-        self.device.flr(channels)
+        self.device.pins().flr.set(1);
+        self.tick(channels)?;
+        self.device.pins().flr.set(0);
+        self.tick(channels)
     }
 
     fn memory_line(&mut self, frame: u32, line: u8) -> Line {

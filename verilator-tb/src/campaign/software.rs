@@ -197,6 +197,7 @@ impl Software {
             let target = running.command.cid as u32;
             let command = Command { param: target, ..Command::new(Opcode::Abort) };
             counters.aborts += 1;
+            // The command may have completed before the ABORT comes.
             return self.submit_aside(device, command, "ABORT", &[Status::Success, Status::NotFound], false);
         }
         if let Some(waiting) = &self.waiting
@@ -221,8 +222,11 @@ impl Software {
         let harvest = Command { page, count: 1, arg: self.buffer.0, param: 1, ..Command::new(Opcode::Harvest) };
         let acknowledging = self.aside.iter().any(|a| a.what == "HARVEST_ACK" || a.merges);
         counters.refused += 1;
-        let (command, what, allowed): (Command, _, &'static [Status]) = match self.rng.random_range(0..8) {
+        let (command, what, allowed): (Command, _, &'static [Status]) = match self.rng.random_range(0..9) {
             0 => (Command::new(Opcode::Identify), "IDENTIFY", &[Status::Success]),
+            1 if self.aside.iter().any(|a| a.what == "FENCE") => {
+                (Command::new(Opcode::Fence), "FENCE", &[Status::Success, Status::Busy])
+            }
             1 => (Command::new(Opcode::Fence), "FENCE", &[Status::Success]),
             2 if self.waiting.is_some() && !acknowledging => (harvest, "second HARVEST", &[Status::Busy]),
             3 => {
@@ -234,7 +238,7 @@ impl Software {
             }
             4 => {
                 let target = Command { param: 0x1_0000, ..Command::new(Opcode::Abort) };
-                (target, "ABORT of nothing", &[Status::NotFound, Status::InvalidField])
+                (target, "ABORT of an impossible identifier", &[Status::InvalidField])
             }
             5 => {
                 let far = Command { page: u32::MAX, count: 2, ..Command::new(Opcode::Recall) };
@@ -243,6 +247,11 @@ impl Software {
             6 => {
                 let askew = Command { arg: self.buffer.0 + 8, ..harvest };
                 (askew, "HARVEST to a misaligned buffer", &[Status::Misaligned])
+            }
+            7 => {
+                let flags = flag::TRACK_ACCESSED;
+                let track = Command { flags, page, count: 1, ..Command::new(Opcode::Track) };
+                (track, "TRACK of reads without TRACK", &[Status::InvalidField])
             }
             _ => {
                 let flags = Command { flags: 0x80, ..Command::new(Opcode::Identify) };
@@ -285,6 +294,8 @@ impl Software {
             return;
         }
         self.next_at = now + self.rng.random_range(0..300) as u64;
+        // Where a merge and a TRACK or UNMAP overlap, nobody could say which came first.
+        let merging = self.aside.iter().any(|a| a.merges);
         let (first, end) = self.random_run();
         let span = |first: u32, end: u32| {
             let page = self.layout.pages[first as usize];
@@ -313,7 +324,7 @@ impl Software {
                 let harvest = Command { flags, page, count, arg, param, ..Command::new(Opcode::Harvest) };
                 self.submit(device, host, harvest);
             }
-            0..=13 => {
+            0..=13 if !merging => {
                 if let Some((first, end)) = self.local_run(host, first, end) {
                     let (page, count) = span(first, end);
                     let mut flags = 0;
@@ -331,7 +342,8 @@ impl Software {
                     self.submit(device, host, Command { flags, page, count, ..Command::new(Opcode::Recall) });
                 }
             }
-            _ => self.start_move(host),
+            16.. if !merging => self.start_move(host),
+            _ => {}
         }
     }
 
@@ -392,6 +404,9 @@ impl Software {
         let (first, end) = self.pages_of(&command);
         let begin = host.now();
         let recall = command.flags & flag::HARVEST_RECALL != 0;
+        for page in first..end {
+            host.note_page(page, name(&command), command.flags, 0);
+        }
         match opcode(&command) {
             Opcode::Track => host.oracle.begin_track(begin, first, end, command.flags & flag::TRACK_SET != 0),
             Opcode::Map => host.oracle.begin_move(begin, first, end, Some(command.arg as u32)),
@@ -464,14 +479,17 @@ impl Software {
         if !good {
             return Err(wrong(&what));
         }
-        let done = if status_code == Status::Success {
-            running.end
-        } else {
-            counters.aborted += 1;
-            self.layout.pages.partition_point(|&p| p < completion.cursor) as u32
-        };
+        let done = self.layout.pages.partition_point(|&p| p < completion.cursor) as u32;
+        counters.aborted += (status_code == Status::Aborted) as u64;
         let Running { command, begin, first, end, .. } = running;
-        let success = status_code == Status::Success;
+        for page in first..end {
+            host.note_page(page, "completed", completion.status as u8, 0);
+        }
+        // A page that timed out is left undone by TRACK, RECALL and HARVEST; it is no longer judged.
+        let timeout = status_code == Status::RecallTimeout;
+        counters.timeouts += timeout as u64;
+        let moves = matches!(opcode(&command), Opcode::Map | Opcode::Unmap);
+        let success = status_code == Status::Success || timeout && !moves;
         let last = command.page + command.count;
         if !(command.page..=last).contains(&completion.cursor)
             || success && opcode(&command) != Opcode::Harvest && completion.cursor != last
@@ -491,7 +509,7 @@ impl Software {
                     host.oracle.cancelled(page);
                 }
                 let all = command.flags & flag::RECALL_INVALIDATE != 0;
-                for page in first..done.min(end) {
+                for page in (first..end).filter(|_| success) {
                     host.check_given_up(page, begin, all, "RECALL")?;
                 }
             }
@@ -587,7 +605,9 @@ impl Software {
                 host.oracle.cancelled(page);
                 continue;
             }
-            host.oracle.report(page, masks[(page - first) as usize], accessed, clear)?;
+            let mask = masks[(page - first) as usize];
+            host.note_page(page, "reported", command.flags, mask);
+            host.oracle.report(page, mask, accessed, clear)?;
             if recall {
                 host.check_given_up(page, begin, false, "HARVEST")?;
             }
@@ -606,6 +626,7 @@ impl Software {
         let Some(waiting) = self.waiting.take() else { return };
         for record in waiting.records {
             let page = host.page_of(record.page).expect("checked when it was harvested");
+            host.note_page(page, "merged back", waiting.accessed as u8, record.mask);
             host.oracle.merged_back(page, record.mask, waiting.accessed);
         }
     }
@@ -654,7 +675,8 @@ impl Software {
         }
         let generation = device.read32(channels, Generation::OFFSET)?;
         // A command may have been stopped by ABORT since the generation was read.
-        if !(1..=2).contains(&generation.wrapping_sub(self.generation)) {
+        let most = if host.loses_responses() { 1000 } else { 2 };
+        if !(1..=most).contains(&generation.wrapping_sub(self.generation)) {
             return Err(CampaignError::Generation { before: self.generation, after: generation });
         }
         if let Some(Running { first, end, .. }) = self.running.take() {
@@ -702,6 +724,16 @@ impl Software {
             ..Command::new(Opcode::Harvest)
         };
         self.submit(device, host, harvest);
+    }
+}
+
+fn name(command: &Command) -> &'static str {
+    match opcode(command) {
+        Opcode::Map => "MAP",
+        Opcode::Unmap => "UNMAP",
+        Opcode::Track => "TRACK",
+        Opcode::Recall => "RECALL",
+        _ => "HARVEST",
     }
 }
 

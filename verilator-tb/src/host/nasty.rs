@@ -18,8 +18,8 @@
 //! # What it checks
 //! Every answer: its tag, that it comes once, that the contract allows it for what the page is (or may be, while a
 //! command changes it), the data of reads; every snoop: one per line and tag, of a kind that the device may send;
-//! every conflict: acknowledged once, after the Cmp of a write sent before it, and no answer to the line's request
-//! between the acknowledgement and the snoop response. The rest is the [`Oracle`]'s.
+//! every conflict: acknowledged once, and no answer to the line's request between the acknowledgement and the snoop
+//! response. The rest is the [`Oracle`]'s.
 //!
 //! # Violations
 //! [`Violations`] makes the host break the protocol as well. Those that a right device shrugs off leave all checks
@@ -66,7 +66,7 @@ pub struct Violations {
     pub stray: bool,
     /// Requests and writes outside the window.
     pub outside: bool,
-    /// The first response to a snoop is BIRspE.
+    /// A response is BIRspE, once in each page: the second wrong one would be a recall timeout.
     pub wrong: bool,
     /// Snoop responses that never come.
     pub lost: bool,
@@ -230,6 +230,8 @@ enum Event {
     State(State, State),
     /// Opcode of a commit slot, with the message opcode, the meta value and the errors.
     Commit(u8, u8, u8, u32),
+    /// A command on the page begins or ends: name, flags, lines.
+    Page(&'static str, u8, u64),
 }
 
 const HISTORY: usize = 1 << 17;
@@ -271,8 +273,6 @@ struct Cached {
     snooped: bool,
     /// The conflict was acknowledged before the request was answered: no answer until the snoop is over.
     fenced: bool,
-    /// The last response was wrong on purpose.
-    wronged: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -353,6 +353,7 @@ pub struct NastyHost {
     /// Per page: snoops from their arrival until their commit slot.
     recalling: Vec<u32>,
     suspect: Vec<bool>,
+    wronged: Vec<bool>,
     transactions: Vec<Transaction>,
     free: Vec<u16>,
     outstanding: u32,
@@ -396,7 +397,6 @@ impl NastyHost {
             snoop_invalidate: false,
             snooped: false,
             fenced: false,
-            wronged: false,
         };
         // Every snoop can have its write-back, whatever else is under way.
         let free = (0..config.levels.outstanding as u16 + BI_TAGS as u16).rev().collect();
@@ -408,6 +408,7 @@ impl NastyHost {
             writable: vec![0; pages.len()],
             recalling: vec![0; pages.len()],
             suspect: vec![false; pages.len()],
+            wronged: vec![false; pages.len()],
             transactions: Vec::new(),
             free,
             outstanding: 0,
@@ -536,7 +537,8 @@ impl NastyHost {
         what: &'static str,
     ) -> Result<(), NastyError> {
         let first = page * LINES_PER_PAGE as u32;
-        for line in first..first + LINES_PER_PAGE as u32 {
+        let judged = if self.is_suspect(page) { 0 } else { LINES_PER_PAGE as u32 };
+        for line in first..first + judged {
             let Cached { state, since, .. } = self.lines[line as usize];
             if since < begin && (state.may_write() || all && state != State::Invalid) {
                 return Err(NastyError::Kept { line, state, since, what, begin });
@@ -552,9 +554,15 @@ impl NastyHost {
             .filter(|&line| self.transaction(line).is_some_and(|t| t.kind.is_from_nothing()))
     }
 
+    /// For the history of the lines of a page.
+    pub(crate) fn note_page(&mut self, page: u32, what: &'static str, flags: u8, lines: u64) {
+        self.record(u32::MAX - page, Event::Page(what, flags, lines));
+    }
+
     /// What lately happened to a line, oldest first.
     pub fn history(&self, line: u32) -> Vec<String> {
-        let mine = self.history.iter().filter(|(_, l, _)| *l == line);
+        let page = u32::MAX - line / LINES_PER_PAGE as u32;
+        let mine = self.history.iter().filter(|(_, l, _)| *l == line || *l == page);
         let mut last: Vec<_> = mine.rev().take(40).map(|(at, _, event)| format!("{at:>10}  {event:?}")).collect();
         last.reverse();
         last
@@ -661,13 +669,9 @@ impl NastyHost {
             if cached.snooping != Snooping::Conflict || cached.fenced {
                 return bad(Some(line), "acknowledges no BIConflict, or one a second time");
             }
-            if let Some(t) = self.transaction(line)
-                && !t.ndr_arrived
-            {
-                // A write sent before the conflict on the same channel was decided before it.
-                if t.kind.is_write() {
-                    return bad(Some(line), "BIConflictAck before the Cmp of an earlier write of the line");
-                }
+            // A request without an answer comes after the snoop now. Not so a write: its Cmp is decided when memory
+            // answered, and may follow the acknowledgement; the host answers the snoop behind it anyway.
+            if self.transaction(line).is_some_and(|t| !t.ndr_arrived && !t.kind.is_write()) {
                 self.lines[line as usize].fenced = true;
             }
             return Ok(());
@@ -829,14 +833,13 @@ impl NastyHost {
             None if moved => None,
             None => Some(local),
         };
-        let tracked = self.oracle.track(page);
-        let settled = track == t.generations.1;
+        let tracked = self.oracle.track(page).filter(|_| track == t.generations.1);
         let (may, must) = match self.config.grant_exclusive {
             Some(on) => (on, on),
             None => (true, false),
         };
-        let exclusive = may && !(settled && tracked);
-        let shared = !(must && settled && !tracked);
+        let exclusive = may && tracked != Some(true);
+        let shared = !(must && tracked == Some(false));
         let local_ok = match t.kind {
             ReadAny | OwnAny | OwnNtAny => ndr == NdrOpcode::CmpE,
             ReadShared | ReadData => {
@@ -987,17 +990,19 @@ impl NastyHost {
         let cached = &mut self.lines[line as usize];
         cached.snooping = Snooping::None;
         let tag = cached.snoop_tag;
-        if violations.lost && one_in(&mut self.rng, 256) {
+        if violations.lost && one_in(&mut self.rng, 1024) {
             self.stats.violations += 1;
             self.suspect[line as usize / LINES_PER_PAGE] = true;
+            // The device uses the tag again only when it has given the page up.
+            self.over(line, tag);
             return;
         }
         let mut opcode = response;
-        if violations.wrong && !cached.wronged && one_in(&mut self.rng, 16) {
+        if violations.wrong && !self.wronged[line as usize / LINES_PER_PAGE] && one_in(&mut self.rng, 16) {
             self.stats.violations += 1;
+            self.wronged[line as usize / LINES_PER_PAGE] = true;
             opcode = RspOpcode::BiRspE;
         }
-        cached.wronged = opcode != response;
         self.record(line, Event::Respond(opcode as u8, tag));
         self.birsp.push(self.now, (M2sBirsp { opcode: opcode as u8, tag }, line), &mut self.rng);
     }
@@ -1336,12 +1341,17 @@ impl NastyHost {
             && let Some((message, line)) = self.birsp.pop(self.now)
         {
             if line != u32::MAX {
-                self.snoop_tags[message.tag as usize] = 0;
-                self.lines[line as usize].snooped = false;
-                self.lines[line as usize].fenced = false;
+                self.over(line, message.tag);
             }
             ch.m2s_birsp.push_back(message);
         }
+    }
+
+    /// A snoop is over: the next one of the line and with the tag may come.
+    fn over(&mut self, line: u32, tag: u16) {
+        self.snoop_tags[tag as usize] = 0;
+        self.lines[line as usize].snooped = false;
+        self.lines[line as usize].fenced = false;
     }
 
     // ---- Helpers

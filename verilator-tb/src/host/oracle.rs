@@ -135,12 +135,13 @@ impl Epoch {
         set(&mut self.fly_certain, bit, certain);
     }
 
-    fn arrived(&mut self, bit: u64) {
+    fn arrived(&mut self, bit: u64, tracked: bool) {
         let (may, spent) = (self.fly_may & bit != 0, self.fly_spent & bit != 0);
         let open = self.open && self.fly_certain & bit == 0;
         self.fly &= !bit;
         self.fly_certain &= !bit;
-        if spent {
+        if spent || !tracked && !self.open {
+            // Nothing is to be reported.
         } else if !open {
             *if may { &mut self.may } else { &mut self.must } |= bit;
         } else if self.done & bit != 0 {
@@ -178,10 +179,12 @@ impl Epoch {
         wrong
     }
 
-    /// The command did nothing: the writes completed under it count as if it had not been.
-    fn cancel(&mut self) {
-        self.must |= self.done & !self.done_may | self.done_more;
-        self.may |= self.done;
+    /// The command did nothing to these masks: the writes completed under it count as if it had not been.
+    fn cancel(&mut self, tracked: bool) {
+        if tracked {
+            self.must |= self.done & !self.done_may | self.done_more;
+            self.may |= self.done;
+        }
         self.settle();
     }
 
@@ -221,6 +224,8 @@ struct Page {
     map_generation: u32,
     track_generation: u32,
     held: bool,
+    /// A TRACK runs.
+    tracking: bool,
     track: bool,
     track_accessed: bool,
     dirty: Epoch,
@@ -255,6 +260,7 @@ impl Oracle {
             map_generation: 0,
             track_generation: 0,
             held: false,
+            tracking: false,
             track: false,
             track_accessed: false,
             dirty: Epoch::default(),
@@ -280,9 +286,10 @@ impl Oracle {
         self.pages[page as usize].number
     }
 
-    /// The page is tracked; only certain while no TRACK runs.
-    pub fn track(&self, page: u32) -> bool {
-        self.pages[page as usize].track
+    /// Whether the page is tracked; not known while a TRACK runs.
+    pub fn track(&self, page: u32) -> Option<bool> {
+        let page = &self.pages[page as usize];
+        (!page.tracking).then_some(page.track)
     }
 
     /// Counters that change with every command that moves the page or changes its tracking.
@@ -323,10 +330,7 @@ impl Oracle {
     /// The Cmp of a write has reached the host's side of the channel.
     pub fn write_done(&mut self, line: u32) {
         let page = &mut self.pages[line as usize / LINES_PER_PAGE];
-        page.dirty.arrived(bit(line));
-        if !page.track && !page.dirty.open {
-            page.dirty.stop();
-        }
+        page.dirty.arrived(bit(line), page.track);
     }
 
     /// The host makes a read.
@@ -340,10 +344,7 @@ impl Oracle {
         if !counts {
             page.accessed.fly_spent |= bit(line);
         }
-        page.accessed.arrived(bit(line));
-        if !page.track_accessed && !page.accessed.open {
-            page.accessed.stop();
-        }
+        page.accessed.arrived(bit(line), page.track_accessed);
     }
 
     /// The doorbell of a command on pages `first..end` is rung next; `recall`: it takes the host's ownership.
@@ -360,6 +361,7 @@ impl Oracle {
     pub fn begin_track(&mut self, now: u64, first: u32, end: u32, recall: bool) {
         self.begin(now, first, end, recall);
         for page in &mut self.pages[first as usize..end as usize] {
+            page.tracking = true;
             page.track_generation += 1;
         }
     }
@@ -399,16 +401,21 @@ impl Oracle {
     /// [`OracleError::Lost`], [`OracleError::Invented`].
     pub fn report(&mut self, page: u32, mask: u64, accessed: bool, clear: bool) -> Result<(), OracleError> {
         let page = &mut self.pages[page as usize];
-        let (what, epoch, other, tracked) = if accessed {
-            ("accessed", &mut page.accessed, &mut page.dirty, page.track_accessed)
-        } else {
-            ("dirty", &mut page.dirty, &mut page.accessed, page.track)
-        };
         page.same_tracking = true;
-        other.cancel();
+        let (what, epoch, tracked) = if accessed {
+            page.dirty.cancel(page.track);
+            ("accessed", &mut page.accessed, page.track_accessed)
+        } else {
+            page.accessed.cancel(page.track_accessed);
+            ("dirty", &mut page.dirty, page.track)
+        };
         if !tracked {
-            epoch.stop();
-            return match mask {
+            epoch.cancel(false);
+            // A merge asks for the track flag only: an accessed mask may come back to a page that no longer tracks
+            // reads.
+            let invented = mask & !epoch.may;
+            epoch.may &= if clear { 0 } else { mask };
+            return match invented {
                 0 => Ok(()),
                 lines => Err(OracleError::Invented { what, page: page.number, lines }),
             };
@@ -423,20 +430,15 @@ impl Oracle {
     /// The command under way is over and did nothing to this page's masks (RECALL; or a harvest that was stopped).
     pub fn cancelled(&mut self, page: u32) {
         let page = &mut self.pages[page as usize];
-        page.dirty.cancel();
-        page.accessed.cancel();
-        if !page.track {
-            page.dirty.stop();
-        }
-        if !page.track_accessed {
-            page.accessed.stop();
-        }
+        page.dirty.cancel(page.track);
+        page.accessed.cancel(page.track_accessed);
     }
 
     /// TRACK has passed its slot of this page.
     pub fn tracked(&mut self, page: u32, track: bool, accessed: bool) {
         let page = &mut self.pages[page as usize];
         page.track_generation += 1;
+        page.tracking = false;
         page.track = track;
         page.track_accessed = track && accessed;
         page.same_tracking = false;
@@ -458,14 +460,11 @@ impl Oracle {
             page.track = false;
             page.track_accessed = false;
             page.same_tracking = false;
-        }
-        page.dirty.cancel();
-        page.accessed.cancel();
-        if !page.track {
             page.dirty.stop();
-        }
-        if !page.track_accessed {
             page.accessed.stop();
+        } else {
+            page.dirty.cancel(page.track);
+            page.accessed.cancel(page.track_accessed);
         }
     }
 
@@ -478,8 +477,9 @@ impl Oracle {
     /// A result was merged back: its lines are dirty again where the page is still tracked.
     pub fn merged_back(&mut self, page: u32, mask: u64, accessed: bool) {
         let page = &mut self.pages[page as usize];
+        let same = page.same_tracking && (!accessed || page.track_accessed);
         let epoch = if accessed { &mut page.accessed } else { &mut page.dirty };
-        match (if accessed { page.track_accessed } else { page.track }, page.same_tracking) {
+        match (page.track, same) {
             (false, _) => {}
             (true, true) => epoch.must |= mask,
             (true, false) => epoch.may |= mask,
@@ -489,10 +489,9 @@ impl Oracle {
     /// A result was merged back, or acknowledged.
     pub fn perhaps_merged_back(&mut self, page: u32, mask: u64, accessed: bool) {
         let page = &mut self.pages[page as usize];
-        match accessed {
-            true if page.track_accessed => page.accessed.may |= mask,
-            false if page.track => page.dirty.may |= mask,
-            _ => {}
+        if page.track {
+            let epoch = if accessed { &mut page.accessed } else { &mut page.dirty };
+            epoch.may |= mask;
         }
     }
 

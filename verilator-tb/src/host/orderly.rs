@@ -24,7 +24,8 @@
 //!
 //! # What it checks
 //! Data: a fill must bring what was last written back to that line (compared by a 64-bit signature, 8 bytes per
-//! line); the first fill of a line that was never written defines it. Data inside the cache is changed by stores
+//! line); the first fill of a line that was never written defines it, and so does the first one after a BISnpInv:
+//! a page is never mapped elsewhere before all its lines were snooped so. Data inside the cache is changed by stores
 //! only, so a hit needs no check. Answers: opcode, tag and number of every response.
 
 use super::{Hpa, State};
@@ -672,23 +673,24 @@ impl OrderlyHost {
         let Snoop { line, tag, invalidate } = snoop;
         let place = self.place[line as usize] as usize;
         let response = if invalidate || place == 0 { RspOpcode::BiRspI } else { RspOpcode::BiRspS };
-        if place == 0 {
-            ch.m2s_birsp.push_back(M2sBirsp { opcode: response as u8, tag });
-            return;
+        let state = place.checked_sub(1).map_or(State::Invalid, |slot| self.slots[slot].state);
+        if place != 0 {
+            self.slots[place - 1].state = if invalidate { State::Invalid } else { State::Shared };
         }
-        let slot = place - 1;
-        let modified = self.slots[slot].state == State::Modified;
-        self.slots[slot].state = if invalidate { State::Invalid } else { State::Shared };
         if invalidate {
             self.place[line as usize] = 0;
         }
-        if modified {
+        if state == State::Modified {
             self.stats.snoop_writes += 1;
             note(&mut self.snooped, &self.evicted, &mut self.touched, line);
             let meta = if invalidate { MetaValue::Invalid } else { MetaValue::Shared };
-            self.write(slot, meta, Writing::Answer { line, tag, response }, ch);
+            self.write(place - 1, meta, Writing::Answer { line, tag, response }, ch);
         } else {
             ch.m2s_birsp.push_back(M2sBirsp { opcode: response as u8, tag });
+        }
+        if invalidate {
+            // The page may be mapped to another frame now: what the line holds next is not what it held.
+            self.written[line as usize] = 0;
         }
     }
 

@@ -61,15 +61,14 @@ pub enum BuildError {
 const SHIM: &str = include_str!("shim.cpp");
 const HANDLERS: &str = include_str!("handlers.cpp");
 
-/// The lists of C++ files in `*_classes.mk`, with the optimisation that each deserves: what runs in every cycle, what
-/// runs once, Verilator's runtime.
-const FILE_LISTS: [(&str, &str); 6] = [
-    ("VM_CLASSES_FAST", "3"),
-    ("VM_SUPPORT_FAST", "3"),
-    ("VM_CLASSES_SLOW", "1"),
-    ("VM_SUPPORT_SLOW", "1"),
-    ("VM_GLOBAL_FAST", "2"),
-    ("VM_GLOBAL_SLOW", "1"),
+/// What the C++ compiler gets, by optimisation level: lists of generated files, lists of files of Verilator's runtime.
+const GROUPS: [(&str, [&str; 2], &str); 3] = [
+    // What runs in every cycle.
+    ("3", ["VM_CLASSES_FAST", "VM_SUPPORT_FAST"], ""),
+    // What is called from it.
+    ("2", ["", ""], "VM_GLOBAL_FAST"),
+    // What runs once.
+    ("1", ["VM_CLASSES_SLOW", "VM_SUPPORT_SLOW"], "VM_GLOBAL_SLOW"),
 ];
 
 impl Verilation {
@@ -83,7 +82,8 @@ impl Verilation {
         let stamp = self.out.join(format!("{}.stamp", self.name));
         let fingerprint = self.fingerprint()?;
         let objects = self.out.join(&self.name);
-        if read(&stamp).ok() != Some(fingerprint.clone()) {
+        if read(&stamp).ok().as_ref() != Some(&fingerprint) {
+            // From here on until the end, nothing is up to date.
             let _ = fs::remove_file(&stamp);
             self.verilate(&objects)?;
             let ports = self.ports(&objects)?;
@@ -98,15 +98,12 @@ impl Verilation {
         Ok(ports)
     }
 
-    /// Options of Verilator. Explicit X become random constants (`--x-assign unique`), which the model's seed decides;
-    /// width and style are the business of the writer's lint, not of this build.
+    /// Options of Verilator. What has no value gets a random one that the model's seed decides (`unique`): measured, this
+    /// is as fast as leaving it to Verilator. Width and style are the business of the writer's lint.
     fn options(&self) -> Vec<String> {
-        let mut options: Vec<String> = [
-            "--cc", "-O3", "--threads", "1", "--x-assign", "unique", "--x-initial", "unique", "--noassert",
-            "--language", "1364-2005", "-Wno-fatal", "-Wno-lint", "-Wno-style",
-        ]
-        .map(String::from)
-        .into();
+        let fixed = "--cc -O3 --threads 1 --noassert --x-assign unique --x-initial unique --language 1364-2005 \
+                     -Wno-fatal -Wno-lint -Wno-style";
+        let mut options: Vec<String> = fixed.split_whitespace().map(String::from).collect();
         options.extend(["--prefix".into(), self.class(), "--top-module".into(), self.top.clone()]);
         if self.trace {
             options.push("--trace".into());
@@ -122,7 +119,11 @@ impl Verilation {
     fn fingerprint(&self) -> Result<String, BuildError> {
         let version = Command::new("verilator").arg("--version").output().map_err(BuildError::NoVerilator)?;
         let mut hash = DefaultHasher::new();
-        (version.stdout, self.options(), SHIM, HANDLERS, env!("CARGO_PKG_VERSION"), include_str!("build.rs")).hash(&mut hash);
+        (version.stdout, self.options(), SHIM, HANDLERS, include_str!("build.rs")).hash(&mut hash);
+        for variable in ["CXX", "CXXFLAGS"] {
+            println!("cargo:rerun-if-env-changed={variable}");
+            env::var_os(variable).hash(&mut hash);
+        }
         for source in &self.sources {
             (source.file_name(), read(source)?).hash(&mut hash);
         }
@@ -145,81 +146,52 @@ impl Verilation {
         Err(BuildError::Refused { top: self.top.clone(), log })
     }
 
-    /// The ports, from the header that Verilator wrote: `VL_IN8(&clk,0,0);`, `VL_OUTW(&data,511,0,16);`.
+    /// The ports, from the header that Verilator wrote.
     fn ports(&self, objects: &Path) -> Result<Vec<Port>, BuildError> {
         let path = objects.join(format!("{}.h", self.class()));
-        let mut ports = Vec::new();
-        for line in read(&path)?.lines() {
-            let line = line.trim();
-            let direction = match line {
-                _ if line.starts_with("VL_INOUT") => {
-                    return Err(BuildError::Unexpected { path, what: format!("an inout port: {line}") });
-                }
-                _ if line.starts_with("VL_IN") => Direction::In,
-                _ if line.starts_with("VL_OUT") => Direction::Out,
-                _ => continue,
-            };
-            let port = line.split_once("(&").and_then(|(_, rest)| {
-                let mut words = rest.split([',', ')']);
-                let name = words.next()?.to_owned().into();
-                let msb: u32 = words.next()?.parse().ok()?;
-                let lsb: u32 = words.next()?.parse().ok()?;
-                Some(Port { name, direction, width: msb - lsb + 1 })
-            });
-            let malformed = || BuildError::Unexpected { path: path.clone(), what: format!("not a port: {line}") };
-            ports.push(port.ok_or_else(malformed)?);
-        }
-        Ok(ports)
+        parse_ports(&read(&path)?).map_err(|what| BuildError::Unexpected { path, what })
     }
 
     /// One static library of the generated classes, the shim and Verilator's runtime.
     fn compile(&self, objects: &Path, ports: &[Port]) -> Result<(), BuildError> {
-        let shim = objects.join("shim.cpp");
         let addresses: Vec<String> = ports.iter().map(|p| format!("        &model.{},", p.name)).collect();
-        let text = SHIM.replace("@TOP@", &self.class()).replace("@NAME@", &self.name);
-        write(&shim, &text.replace("@ADDRESSES@", &addresses.join("\n")))?;
-        let handlers = objects.join("handlers.cpp");
-        write(&handlers, HANDLERS)?;
+        let shim = SHIM.replace("@TOP@", &self.class()).replace("@NAME@", &self.name);
+        write(&objects.join("shim.cpp"), &shim.replace("@ADDRESSES@", &addresses.join("\n")))?;
+        write(&objects.join("handlers.cpp"), HANDLERS)?;
 
+        let lists = parse_lists(&read(&objects.join(format!("{}_classes.mk", self.class())))?);
         let include = include_dir()?;
-        let lists = self.file_lists(objects)?;
+        let files = |list: &str, folder: &Path| -> Vec<PathBuf> {
+            let of_list = lists.iter().filter(|(name, _)| name == list);
+            of_list.map(|(_, file)| folder.join(format!("{file}.cpp"))).collect()
+        };
         let mut library = cc::Build::new();
-        for (level, mut files) in [("3", vec![shim]), ("2", vec![]), ("1", vec![handlers])] {
-            for (list, _) in FILE_LISTS.iter().filter(|(_, l)| *l == level) {
-                let folder = if list.starts_with("VM_GLOBAL") { &include } else { objects };
-                let names = lists.iter().filter(|(of, _)| of == list);
-                files.extend(names.map(|(_, name)| folder.join(format!("{name}.cpp"))));
+        for (level, generated, runtime) in GROUPS {
+            let mut build = self.compiler(&include, objects);
+            build.opt_level_str(level).files(files(runtime, &include));
+            build.files(generated.iter().flat_map(|list| files(list, objects)));
+            if level == "3" {
+                build.files(["shim.cpp", "handlers.cpp"].map(|name| objects.join(name)));
             }
-            let mut build = cc::Build::new();
-            build.cpp(true).std("c++17").warnings(false).debug(false).opt_level_str(level).files(files);
-            build.include(&include).include(include.join("vltstd")).include(objects);
-            for (name, value) in [("VM_TRACE", self.trace), ("VM_TRACE_VCD", self.trace)] {
-                build.define(name, if value { "1" } else { "0" });
-            }
-            for name in ["VM_COVERAGE", "VM_SC", "VM_TRACE_FST"] {
-                build.define(name, "0");
-            }
-            for name in ["VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL"] {
-                build.define(name, None);
-            }
-            library.objects(build.cargo_metadata(false).try_compile_intermediates()?);
+            library.objects(build.try_compile_intermediates()?);
         }
         Ok(library.cpp(true).cargo_metadata(false).try_compile(&self.name)?)
     }
 
-    /// The pairs (list, file) of `*_classes.mk`: `LIST += \`, then one name per line, then an empty line.
-    fn file_lists(&self, objects: &Path) -> Result<Vec<(String, String)>, BuildError> {
-        let makefile = read(&objects.join(format!("{}_classes.mk", self.class())))?;
-        let (mut list, mut files) = (String::new(), Vec::new());
-        for line in makefile.lines() {
-            let words: Vec<&str> = line.trim_end_matches('\\').split_whitespace().collect();
-            match words[..] {
-                [name, "+=" | "="] => list = name.into(),
-                [file] if !list.is_empty() => files.push((list.clone(), file.into())),
-                _ => list.clear(),
-            }
+    fn compiler(&self, include: &Path, objects: &Path) -> cc::Build {
+        let mut build = cc::Build::new();
+        build.cpp(true).std("c++17").warnings(false).debug(false).cargo_metadata(false);
+        build.include(include).include(include.join("vltstd")).include(objects);
+        for name in ["VM_TRACE", "VM_TRACE_VCD"] {
+            build.define(name, if self.trace { "1" } else { "0" });
         }
-        Ok(files)
+        for name in ["VM_COVERAGE", "VM_SC", "VM_TRACE_FST"] {
+            build.define(name, "0");
+        }
+        for name in ["VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL"] {
+            build.define(name, None);
+        }
+        build
     }
 
     /// The Rust side: `pub static DESIGN`.
@@ -258,6 +230,41 @@ impl Verilation {
     }
 }
 
+/// Ports in a generated header: `VL_IN8(&clk,0,0);`, `VL_OUTW(&data,511,0,16);`.
+fn parse_ports(header: &str) -> Result<Vec<Port>, String> {
+    let mut ports = Vec::new();
+    for line in header.lines().map(str::trim).filter(|line| line.starts_with("VL_")) {
+        let direction = match line {
+            _ if line.starts_with("VL_INOUT") => return Err(format!("an inout port: {line}")),
+            _ if line.starts_with("VL_IN") => Direction::In,
+            _ if line.starts_with("VL_OUT") => Direction::Out,
+            _ => continue,
+        };
+        let port = line.split_once("(&").and_then(|(_, rest)| {
+            let mut words = rest.split([',', ')']);
+            let name = words.next()?.to_owned().into();
+            let msb: u32 = words.next()?.parse().ok()?;
+            let lsb: u32 = words.next()?.parse().ok()?;
+            Some(Port { name, direction, width: msb - lsb + 1 })
+        });
+        ports.push(port.ok_or_else(|| format!("not a port: {line}"))?);
+    }
+    Ok(ports)
+}
+
+/// Pairs of list and file in a generated makefile: `LIST += \`, then one name per line, then an empty line.
+fn parse_lists(makefile: &str) -> Vec<(String, String)> {
+    let (mut list, mut files) = (String::new(), Vec::new());
+    for line in makefile.lines() {
+        match line.trim_end_matches('\\').split_whitespace().collect::<Vec<_>>()[..] {
+            [name, "+=" | "="] => list = name.to_owned(),
+            [file] if !list.is_empty() => files.push((list.clone(), file.to_owned())),
+            _ => list.clear(),
+        }
+    }
+    files
+}
+
 /// Where Verilator keeps the sources of its runtime.
 fn include_dir() -> Result<PathBuf, BuildError> {
     let output = Command::new("verilator")
@@ -273,4 +280,28 @@ fn read(path: &Path) -> Result<String, BuildError> {
 
 fn write(path: &Path, text: &str) -> Result<(), BuildError> {
     fs::write(path, text).map_err(|error| BuildError::File { path: path.into(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_of_a_header() {
+        let header =
+            "    // PORTS\n    VL_IN8(&clk,0,0);\n    VL_OUTW(&data,511,0,16);\n    CData/*0:0*/ x;\n";
+        let port = |name: &'static str, direction, width| Port { name: name.into(), direction, width };
+        let expected = vec![port("clk", Direction::In, 1), port("data", Direction::Out, 512)];
+        assert_eq!(parse_ports(header), Ok(expected));
+        assert!(parse_ports("VL_INOUT8(&pad,0,0);").is_err());
+        assert!(parse_ports("VL_IN8(&odd);").is_err());
+    }
+
+    #[test]
+    fn lists_of_a_makefile() {
+        let makefile =
+            "# comment\nVM_SC = 0\nVM_CLASSES_FAST += \\\n\tVa \\\n\tVb \\\n\nVM_GLOBAL_SLOW += \\\n\n";
+        let pair = |file: &str| ("VM_CLASSES_FAST".to_owned(), file.to_owned());
+        assert_eq!(parse_lists(makefile), [pair("Va"), pair("Vb")]);
+    }
 }

@@ -2,15 +2,16 @@
 
 use super::recall::Outcome;
 use super::{INTR_COMPLETION, INTR_RESET_DONE, ModelDevice};
-use std::collections::VecDeque;
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Record, Status};
 use tideline_abi::command::{flag, result_flag};
 use tideline_abi::cxl::SnpOpcode;
 use tideline_abi::descriptor::PageState;
-use tideline_abi::geometry::{BI_TAGS, DEFERRED_ENTRIES, LINE_BYTES, RECALL_CONTEXTS, WINDOW_PAGES};
+use tideline_abi::geometry::{BI_TAGS, DEFERRED_ENTRIES, LINE_BYTES, RECALL_CONTEXTS};
 use tideline_abi::regs::reg;
 use tideline_abi::slot::{Slot, SlotKind, SlotStatus};
 
+/// Identifier in the completion of a command that could not be read.
+const UNREAD: u16 = 0xffff;
 /// Clean pages that a harvest walks over in one step.
 const WALK_PAGES: u32 = 512;
 
@@ -25,13 +26,22 @@ pub(super) struct Executor {
     reserved: u32,
     pub(super) generation: u32,
     sequence: u32,
-    /// `losses` that an acknowledged result has told of.
-    told_losses: u64,
+    /// Device memory failed, and no result has told of it.
+    pub(super) memory_failed: bool,
     running: Option<Running>,
-    fences: VecDeque<u16>,
+    /// The FENCE under way.
+    fence: Option<Fence>,
     result: Option<Spooled>,
     merge: Option<Merge>,
     resetting: bool,
+}
+
+/// A FENCE under way.
+#[derive(Clone, Copy, Debug)]
+struct Fence {
+    cid: u16,
+    /// The running command came before it.
+    waits: bool,
 }
 
 /// A range command at work.
@@ -47,19 +57,19 @@ struct Running {
     /// Pages that wait for their recall.
     waiting: Vec<u32>,
     spool: Spooled,
-    /// Start no more pages: why, and the first page not done.
-    stop: Option<(Stop, u32)>,
-}
-
-/// Why a command ends before the end of its range.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stop {
-    Status(Status),
-    /// The record buffer is full.
-    Partial,
     /// By the ABORT with this identifier.
-    Aborted(u16),
-    Reset,
+    aborted: Option<u16>,
+    reset: bool,
+    /// Host memory refused a record.
+    dma_error: bool,
+    /// The lowest page in the wrong state.
+    wrong: Option<u32>,
+    /// The recall of a page timed out, now or earlier: it is left undone.
+    timed_out: bool,
+    /// The record buffer is full.
+    partial: bool,
+    /// First page not done of a command that ends early for another reason than a page in the wrong state.
+    cut: Option<u32>,
 }
 
 /// Records that nobody acknowledged yet.
@@ -68,25 +78,65 @@ struct Spooled {
     sequence: u32,
     /// HARVEST_ACCESSED, or nothing.
     mask_flag: u8,
+    /// Records made. The host has them all, `records` is what device memory kept.
+    made: u32,
     records: Vec<Record>,
-    /// `losses` that the result tells of.
-    losses: u64,
+    /// The result told that device memory failed.
+    told_failure: bool,
 }
 
-/// Records on their way back into the masks, and the completions that are due then.
+/// Records on their way back into the masks.
 #[derive(Clone, Debug)]
 struct Merge {
     spool: Spooled,
+    origin: Origin,
+    /// The completions that are due then.
     then: Vec<Completion>,
+}
+
+/// Why records are merged back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The harvest failed.
+    Failure,
+    Abort,
+    Nack,
+    Reset,
 }
 
 impl Executor {
     pub(super) fn is_idle(&self) -> bool {
-        self.running.is_none() && self.fences.is_empty() && self.merge.is_none() && !self.resetting
+        self.running.is_none() && self.fence.is_none() && self.merge.is_none() && !self.resetting
     }
 
+    /// A range command has not completed.
     pub(super) fn is_busy(&self) -> bool {
-        self.running.is_some()
+        self.running.is_some() || self.merges(|o| matches!(o, Origin::Failure | Origin::Abort))
+    }
+
+    fn merges(&self, origin: impl Fn(Origin) -> bool) -> bool {
+        self.merge.as_ref().is_some_and(|m| origin(m.origin))
+    }
+
+    /// True if the command has to wait its turn.
+    fn is_busy_for(&self, opcode: Opcode) -> bool {
+        match opcode {
+            Opcode::Identify => false,
+            Opcode::Fence => self.fence.is_some(),
+            Opcode::Abort => {
+                self.running.as_ref().is_some_and(|r| r.aborted.is_some())
+                    || self.merges(|o| o == Origin::Abort)
+            }
+            Opcode::HarvestAck | Opcode::HarvestNack => self.merges(|o| o == Origin::Nack),
+            Opcode::Harvest => self.is_busy() || self.result.is_some() || self.merges(|o| o == Origin::Nack),
+            Opcode::Map | Opcode::Unmap | Opcode::Track | Opcode::Recall => self.is_busy(),
+        }
+    }
+
+    /// Keeps records for their way back; a failure that they told of is told again.
+    fn merge_back(&mut self, spool: Spooled, origin: Origin, then: Vec<Completion>) {
+        self.memory_failed |= spool.told_failure;
+        self.merge = Some(Merge { spool, origin, then });
     }
 
     pub(super) fn has_result(&self) -> bool {
@@ -105,12 +155,12 @@ impl Executor {
     pub(super) fn begin_reset(&mut self) {
         self.resetting = true;
         (self.sq_head, self.cq_tail, self.cq_pass, self.reserved) = (0, 0, false, 0);
-        self.fences.clear();
+        self.fence = None;
         if let Some(merge) = &mut self.merge {
             merge.then.clear();
         }
         if let Some(running) = &mut self.running {
-            running.stop = Some((Stop::Reset, running.first));
+            running.reset = true;
         }
     }
 }
@@ -121,24 +171,27 @@ impl ModelDevice {
         if let Some(merge) = self.executor.merge.take() {
             return self.step_merge(merge);
         }
-        if let Some(mut running) = self.executor.running.take() {
-            self.step_range(&mut running);
-            if running.is_done() {
-                self.finish(running);
-            } else {
-                self.executor.running = Some(running);
-            }
-        } else if let Some(cid) = self.executor.fences.pop_front() {
-            self.complete(done(cid));
+        if let Some(fence) = self.executor.fence.take_if(|f| !f.waits) {
+            self.complete(done(fence.cid));
+        } else if let Some(running) = self.executor.running.take() {
+            self.step_running(running);
         } else if self.executor.resetting {
             self.step_reset();
         }
     }
 
+    fn step_running(&mut self, mut running: Running) {
+        self.step_range(&mut running);
+        if running.is_done() {
+            self.finish(running);
+        } else {
+            self.executor.running = Some(running);
+        }
+    }
+
     fn step_reset(&mut self) {
         if let Some(spool) = self.executor.result.take() {
-            self.executor.merge = Some(Merge { spool, then: Vec::new() });
-            return;
+            return self.executor.merge_back(spool, Origin::Reset, Vec::new());
         }
         self.executor.next_generation();
         self.executor.resetting = false;
@@ -165,22 +218,42 @@ impl ModelDevice {
 
 impl Running {
     fn is_done(&self) -> bool {
-        self.waiting.is_empty() && (self.stop.is_some() || self.next == self.end)
+        self.waiting.is_empty() && (self.stops() || self.next == self.end)
     }
 
-    /// Stops before `page`. Of several reasons the lowest page counts.
-    fn stop_at(&mut self, why: Stop, page: u32) {
-        if self.stop.is_none_or(|(_, p)| page < p) {
-            self.stop = Some((why, page));
-        }
+    /// True if no more pages are started.
+    fn stops(&self) -> bool {
+        self.is_void() || self.wrong.is_some() || self.cut.is_some()
     }
 
     /// True if nothing more is committed for this command: pages that wait are let go.
     fn is_void(&self) -> bool {
-        matches!(
-            self.stop,
-            Some((Stop::Aborted(_) | Stop::Reset | Stop::Status(Status::DmaError | Status::MemoryError), _))
-        )
+        self.aborted.is_some() || self.reset || self.dma_error
+    }
+
+    /// Leaves a page undone, because its recall timed out. MAP and UNMAP stop there.
+    fn leave(&mut self, page: u32) {
+        self.timed_out = true;
+        if self.width() == 1 {
+            self.cut = Some(page);
+        }
+    }
+
+    /// First page not done.
+    fn cursor(&self) -> u32 {
+        self.wrong.into_iter().chain(self.cut).min().unwrap_or(self.end)
+    }
+
+    /// The first reason counts. `memory_failed`: its result tells of a failure of device memory.
+    fn status(&self, memory_failed: bool) -> Status {
+        let reasons = [
+            (self.aborted.is_some() || self.reset, Status::Aborted),
+            (self.dma_error, Status::DmaError),
+            (self.wrong.is_some(), Status::WrongState),
+            (self.timed_out, Status::RecallTimeout),
+            (memory_failed, Status::MemoryError),
+        ];
+        reasons.iter().find(|(holds, _)| *holds).map_or(Status::Success, |&(_, status)| status)
     }
 
     /// Pages that may wait for their recall at the same time. MAP and UNMAP keep the order of pages.
@@ -220,13 +293,12 @@ impl ModelDevice {
     fn step_range(&mut self, running: &mut Running) {
         if let Some((page, outcome)) = self.recalls.take_ended() {
             running.waiting.retain(|&p| p != page);
-            if !running.is_void() {
-                self.try_page(running, page, outcome == Outcome::Answered);
+            match outcome {
+                _ if running.is_void() => {}
+                Outcome::Answered => self.try_page(running, page, true),
+                Outcome::TimedOut => running.leave(page),
             }
-        } else if running.stop.is_none()
-            && running.next < running.end
-            && running.waiting.len() < running.width()
-        {
+        } else if !running.stops() && running.next < running.end && running.waiting.len() < running.width() {
             self.start_page(running);
         }
     }
@@ -236,10 +308,11 @@ impl ModelDevice {
             if !self.walk(running) {
                 return;
             }
-            let room = running.command.param as usize - running.spool.records.len();
+            let room = (running.command.param - running.spool.made) as usize;
             if room <= running.waiting.len() {
                 if room == 0 {
-                    running.stop_at(Stop::Partial, running.next);
+                    running.partial = true;
+                    running.cut = Some(running.next);
                 }
                 return;
             }
@@ -273,7 +346,7 @@ impl ModelDevice {
     /// Passes the page slot of a command, or starts the recall that it needs.
     fn try_page(&mut self, running: &mut Running, page: u32, recalled: bool) {
         if self.recalls.timed_out(page) && running.opcode != Opcode::Unmap {
-            return running.stop_at(Stop::Status(Status::RecallTimeout), page);
+            return running.leave(page);
         }
         let slot = self.page_slot(running.slot_kind(), page, running.command.flags);
         let result = self.pass(&Slot { recalled, frame: running.frame(page), ..slot });
@@ -285,7 +358,12 @@ impl ModelDevice {
                     self.spool(running, page, result.mask);
                 }
             }
-            SlotStatus::State => running.stop_at(Stop::Status(Status::WrongState), page),
+            SlotStatus::State => {
+                running.wrong = Some(running.wrong.map_or(page, |lowest| lowest.min(page)));
+                if running.opcode == Opcode::Unmap {
+                    self.recalls.forget(page);
+                }
+            }
             SlotStatus::Recall => {
                 self.recalls.start(page, result.mask, running.snoop(), self.ticks);
                 running.waiting.push(page);
@@ -295,52 +373,53 @@ impl ModelDevice {
 
     /// Keeps a record, and writes it to the buffer in host memory.
     fn spool(&mut self, running: &mut Running, page: u32, mask: u64) {
-        if self.memory_fails() {
-            return running.stop_at(Stop::Status(Status::MemoryError), running.first);
-        }
         let record = Record { page, sequence: running.spool.sequence, mask };
-        let iova = running.command.arg.wrapping_add((running.spool.records.len() * RECORD_BYTES) as u64);
-        running.spool.records.push(record);
+        let iova = running.command.arg.wrapping_add(running.spool.made as u64 * RECORD_BYTES as u64);
+        running.spool.made += 1;
+        if !self.memory_fails() {
+            running.spool.records.push(record);
+        }
         self.count(reg::COUNT_RECORDS);
         if !self.dma_write(iova, &record.to_bytes()) {
-            running.stop_at(Stop::Status(Status::DmaError), running.first);
+            running.dma_error = true;
+            running.cut = Some(running.first);
         }
     }
 
     /// Ends a range command: its completion, its result or the way back of its records.
-    fn finish(&mut self, running: Running) {
-        let Running { command, stop, end, mut spool, opcode, .. } = running;
-        let (why, cursor) = stop.unwrap_or((Stop::Status(Status::Success), end));
-        let status = match why {
-            Stop::Status(status) => status,
-            Stop::Partial => Status::Success,
-            Stop::Aborted(_) | Stop::Reset => Status::Aborted,
+    fn finish(&mut self, mut running: Running) {
+        let harvest = running.opcode == Opcode::Harvest;
+        let has_result = harvest && !running.is_void();
+        let e = &mut self.executor;
+        if let Some(fence) = &mut e.fence {
+            fence.waits = false;
+        }
+        running.spool.told_failure = has_result && std::mem::take(&mut e.memory_failed);
+        let failed = running.spool.told_failure;
+        let mut completion = Completion {
+            cursor: running.cursor(),
+            status: running.status(failed) as u16,
+            ..done(running.command.cid)
         };
-        let mut completion = Completion { cursor, status: status as u16, ..done(command.cid) };
-        let harvest = opcode == Opcode::Harvest;
-        let keeps_result = harvest && matches!(status, Status::Success | Status::RecallTimeout);
         if harvest {
-            spool.losses = self.losses;
-            let error = self.losses != self.executor.told_losses;
-            completion.flags = (error as u16) << result_flag::ERROR
-                | ((why == Stop::Partial) as u16) << result_flag::PARTIAL
-                | ((command.flags & flag::HARVEST_RECALL == 0) as u16) << result_flag::NO_RECALL;
+            completion.flags = ((running.timed_out || failed) as u16) << result_flag::ERROR
+                | (running.partial as u16) << result_flag::PARTIAL
+                | (!running.has(flag::HARVEST_RECALL) as u16) << result_flag::NO_RECALL;
         }
-        if keeps_result {
-            completion.sequence = spool.sequence;
-            completion.records = spool.records.len() as u32;
-            self.executor.result = Some(spool);
-            return self.complete(completion);
+        if running.is_void() {
+            let (origin, then) = match running.aborted {
+                _ if running.reset => (Origin::Reset, Vec::new()),
+                Some(by) => (Origin::Abort, vec![completion, done(by)]),
+                None => (Origin::Failure, vec![completion]),
+            };
+            return e.merge_back(running.spool, origin, then);
         }
-        let then = match why {
-            Stop::Reset => Vec::new(),
-            Stop::Aborted(by) => {
-                self.executor.next_generation();
-                vec![completion, done(by)]
-            }
-            Stop::Status(_) | Stop::Partial => vec![completion],
-        };
-        self.executor.merge = Some(Merge { spool, then });
+        if has_result {
+            completion.sequence = running.spool.sequence;
+            completion.records = running.spool.made;
+            e.result = Some(running.spool);
+        }
+        self.complete(completion);
     }
 }
 
@@ -357,17 +436,19 @@ impl ModelDevice {
         let (sq, cq) = self.queue_sizes();
         let e = &self.executor;
         let unread = e.cq_tail.wrapping_sub(self.regs[reg::CQ_HEAD]) & (cq - 1);
-        let aborting = e.running.as_ref().is_some_and(|r| matches!(r.stop, Some((Stop::Aborted(_), _))));
         self.regs[reg::CTRL] & 1 == 1
             && !e.resetting
-            && e.merge.is_none()
-            && !aborting
             && e.sq_head != self.regs[reg::SQ_TAIL] & (sq - 1)
             && unread + e.reserved < cq - 1
     }
 
     pub(super) fn fetch_command(&mut self) {
         if !self.can_fetch() {
+            let e = &mut self.executor;
+            if self.regs[reg::CTRL] & 1 == 0 && e.reserved == 0 {
+                // Queues that are enabled again start at the beginning.
+                (e.sq_head, e.cq_tail, e.cq_pass) = (0, 0, false);
+            }
             return;
         }
         let (sq, _) = self.queue_sizes();
@@ -375,10 +456,10 @@ impl ModelDevice {
         let iova = base.wrapping_add(self.executor.sq_head as u64 * ENTRY_BYTES as u64);
         self.executor.sq_head = (self.executor.sq_head + 1) & (sq - 1);
         let mut entry = [0; ENTRY_BYTES];
-        if !self.dma_read(iova, &mut entry) {
-            return; // The command is lost with its identifier: ERROR.host_memory is all that can be said.
-        }
         self.executor.reserved += 1;
+        if !self.dma_read(iova, &mut entry) {
+            return self.complete(Completion { status: Status::DmaError as u16, ..done(UNREAD) });
+        }
         let (command, clean) = Command::from_bytes(&entry);
         let started = match check_form(&command, clean) {
             Ok(opcode) => self.start(command, opcode),
@@ -437,40 +518,47 @@ fn check_form(c: &Command, clean: bool) -> Result<Opcode, Status> {
         && (arg || c.arg == 0)
         && (param || c.param == 0)
         && (cursor || c.cursor == 0)
-        && (opcode != Opcode::Harvest || c.param != 0);
+        && (opcode != Opcode::Harvest || c.param != 0)
+        && (opcode != Opcode::Abort || c.param <= u16::MAX as u32)
+        && (opcode != Opcode::Track || c.flags != flag::TRACK_ACCESSED);
     if good { Ok(opcode) } else { Err(Status::InvalidField) }
 }
 
 impl ModelDevice {
     /// Starts a command of good form, or says why not.
     fn start(&mut self, c: Command, opcode: Opcode) -> Result<(), Status> {
+        self.check_range(&c, opcode)?;
+        if self.executor.is_busy_for(opcode) {
+            return Err(Status::Busy);
+        }
         match opcode {
             Opcode::Identify => {
                 self.complete(Completion {
-                    detail: WINDOW_PAGES as u64 | (BI_TAGS as u64) << 32,
+                    detail: self.window_pages() as u64 | (BI_TAGS as u64) << 32,
                     detail2: RECALL_CONTEXTS as u64 | (DEFERRED_ENTRIES as u64) << 32,
                     ..done(c.cid)
                 });
                 Ok(())
             }
             Opcode::Fence => {
-                self.executor.fences.push_back(c.cid);
+                let waits = self.executor.running.is_some();
+                self.executor.fence = Some(Fence { cid: c.cid, waits });
                 Ok(())
             }
             Opcode::Abort => self.abort(c.cid, c.param),
             Opcode::HarvestAck => {
-                let spool = self.take_result(c.param)?;
-                self.executor.told_losses = spool.losses;
+                self.take_result(c.param)?;
                 self.complete(done(c.cid));
                 Ok(())
             }
             Opcode::HarvestNack => {
                 let spool = self.take_result(c.param)?;
-                self.executor.merge = Some(Merge { spool, then: vec![done(c.cid)] });
+                self.executor.merge_back(spool, Origin::Nack, vec![done(c.cid)]);
                 Ok(())
             }
             Opcode::Map | Opcode::Unmap | Opcode::Track | Opcode::Recall | Opcode::Harvest => {
-                self.start_range(c, opcode)
+                self.start_range(c, opcode);
+                Ok(())
             }
         }
     }
@@ -485,10 +573,10 @@ impl ModelDevice {
         if let Some(running) = e.running.as_mut().filter(|r| r.command.cid as u32 == target) {
             // A harvest takes everything back; of the others, what is done stays done.
             let undone = running.waiting.iter().copied().min().unwrap_or(running.next);
-            let cursor = if running.opcode == Opcode::Harvest { running.first } else { undone };
-            running.stop = Some((Stop::Aborted(cid), cursor));
-        } else if let Some(i) = e.fences.iter().position(|&f| f as u32 == target) {
-            e.fences.remove(i);
+            running.cut = Some(if running.opcode == Opcode::Harvest { running.first } else { undone });
+            running.aborted = Some(cid);
+            e.next_generation();
+        } else if e.fence.take_if(|f| f.cid as u32 == target).is_some() {
             e.next_generation();
             self.complete(Completion { status: Status::Aborted as u16, ..done(target as u16) });
             self.complete(done(cid));
@@ -498,8 +586,14 @@ impl ModelDevice {
         Ok(())
     }
 
-    fn start_range(&mut self, command: Command, opcode: Opcode) -> Result<(), Status> {
-        let c = &command;
+    /// Range, frames, cursor, record buffer.
+    fn check_range(&self, c: &Command, opcode: Opcode) -> Result<(), Status> {
+        if matches!(
+            opcode,
+            Opcode::Identify | Opcode::Fence | Opcode::Abort | Opcode::HarvestAck | Opcode::HarvestNack
+        ) {
+            return Ok(());
+        }
         let end = c.page as u64 + c.count as u64;
         let frames_end = c.arg.saturating_add(c.count as u64);
         let cursor_good = c.cursor == 0 || (c.page as u64..end).contains(&(c.cursor as u64));
@@ -510,24 +604,36 @@ impl ModelDevice {
         {
             return Err(Status::OutOfRange);
         }
-        let harvest = opcode == Opcode::Harvest;
-        if harvest && !c.arg.is_multiple_of(LINE_BYTES as u64) {
+        if opcode == Opcode::Harvest && !c.arg.is_multiple_of(LINE_BYTES as u64) {
             return Err(Status::Misaligned);
         }
-        if self.executor.running.is_some() || harvest && self.executor.result.is_some() {
-            return Err(Status::Busy);
-        }
-        let mut spool = Spooled::default();
-        if harvest {
-            self.executor.sequence = self.executor.sequence.wrapping_add(1);
-            spool.sequence = self.executor.sequence;
-            spool.mask_flag = c.flags & flag::HARVEST_ACCESSED;
-        }
-        let first = if c.cursor == 0 { c.page } else { c.cursor };
-        let end = end as u32;
-        let waiting = Vec::new();
-        self.executor.running =
-            Some(Running { command, opcode, first, next: first, end, waiting, spool, stop: None });
         Ok(())
+    }
+
+    fn start_range(&mut self, command: Command, opcode: Opcode) {
+        let e = &mut self.executor;
+        let mut spool = Spooled::default();
+        if opcode == Opcode::Harvest {
+            e.sequence = e.sequence.wrapping_add(1);
+            spool.sequence = e.sequence;
+            spool.mask_flag = command.flags & flag::HARVEST_ACCESSED;
+        }
+        let first = if command.cursor == 0 { command.page } else { command.cursor };
+        e.running = Some(Running {
+            command,
+            opcode,
+            first,
+            next: first,
+            end: command.page + command.count,
+            waiting: Vec::new(),
+            spool,
+            aborted: None,
+            reset: false,
+            dma_error: false,
+            wrong: None,
+            timed_out: false,
+            partial: false,
+            cut: None,
+        });
     }
 }

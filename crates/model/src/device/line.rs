@@ -44,9 +44,10 @@ impl ModelDevice {
     pub(super) fn take_rwd(&mut self, ch: &mut Channels) {
         let Some(rwd) = ch.m2s_rwd.pop_front() else { return };
         self.count(reg::COUNT_RWD);
-        let opcode = RwdOpcode::from_code(rwd.opcode.into());
-        let Some(opcode) = opcode.filter(|_| fields_legal(rwd.meta_field, rwd.meta_value, rwd.snp_type))
-        else {
+        let legal = |opcode: &RwdOpcode| {
+            *opcode == RwdOpcode::BiConflict || fields_legal(rwd.meta_field, rwd.meta_value, rwd.snp_type)
+        };
+        let Some(opcode) = RwdOpcode::from_code(rwd.opcode.into()).filter(legal) else {
             return self.raise(1 << error_bit::ILLEGAL);
         };
         let (kind, enable) = match opcode {

@@ -39,8 +39,6 @@ pub struct ModelDevice {
     recalls: Recalls,
     executor: Executor,
     ticks: u64,
-    /// Events after which every tracked line counts as dirty.
-    losses: u64,
     dma_faults: u32,
     memory_faults: u32,
 }
@@ -57,7 +55,6 @@ impl ModelDevice {
             recalls: Recalls::default(),
             executor: Executor::default(),
             ticks: 0,
-            losses: 0,
             dma_faults: 0,
             memory_faults: 0,
         }
@@ -218,7 +215,7 @@ impl ModelDevice {
         let fails = self.memory_faults > 0;
         if fails {
             self.memory_faults -= 1;
-            self.losses += 1;
+            self.executor.memory_failed = true;
             self.raise(1 << error_bit::DRAM);
         }
         fails

@@ -194,7 +194,10 @@ impl Recalls {
     fn give_up(&mut self, index: usize, never: bool) {
         let Some(c) = &mut self.contexts[index] else { return };
         c.outcome = Some(Outcome::TimedOut);
-        self.late.insert(c.page, Missing { snoops: c.outstanding, never });
+        // With no answer missing the page has nothing to wait for: what was not snooped is snooped by the next recall.
+        if c.outstanding > 0 || never {
+            self.late.insert(c.page, Missing { snoops: c.outstanding, never });
+        }
         for snoop in self.snoops.iter_mut().flatten().filter(|s| s.owner == Owner::Context(index)) {
             snoop.owner = Owner::Late;
         }
@@ -269,7 +272,6 @@ impl ModelDevice {
 
     fn time_out(&mut self, index: usize, never: bool) {
         self.recalls.give_up(index, never);
-        self.losses += 1;
         self.executor.next_generation();
         self.raise(1 << error_bit::RECALL_TIMEOUT);
     }

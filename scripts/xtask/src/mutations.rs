@@ -1,0 +1,216 @@
+//! The mutations: M1 to M7 break the rules that the model checker of the line protocol found necessary, the last drops
+//! a dirty bit.
+
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
+
+/// A change of the emitted Verilog that breaks one rule.
+#[derive(Clone, Debug)]
+pub struct Mutation {
+    /// Its name.
+    pub name: &'static str,
+    /// What it breaks, in a sentence.
+    pub breaks: &'static str,
+    /// What is changed.
+    pub patches: Vec<Patch>,
+}
+
+/// A replacement in one file.
+#[derive(Clone, Debug)]
+pub struct Patch {
+    /// The module, which is its file's name without `.v`.
+    pub module: &'static str,
+    /// Text that occurs exactly once.
+    pub anchor: &'static str,
+    /// What stands there instead.
+    pub replacement: String,
+}
+
+impl Mutation {
+    /// The files with this mutation in them.
+    pub fn apply(&self, files: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
+        let mut files = files.clone();
+        for Patch { module, anchor, replacement } in &self.patches {
+            let name = format!("{module}.v");
+            let text = files.get_mut(&name).with_context(|| format!("{}: there is no {name}", self.name))?;
+            let count = text.matches(anchor).count();
+            ensure!(count == 1, "{}: {name} holds {anchor:?} {count} times, not once", self.name);
+            *text = text.replace(anchor, replacement);
+        }
+        Ok(files)
+    }
+}
+
+const SNOOPER: &str = "tideline_coherence_snooper";
+const RESOLVE: &str = "tideline_resolve";
+const RESPONDER: &str = "tideline_responder";
+const CORE: &str = "tideline_core";
+
+/// Where the front end offers the request with data at the head of its queue.
+const RWD_OFFER: &str = "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok;";
+
+fn patch(module: &'static str, anchor: &'static str, replacement: impl Into<String>) -> Patch {
+    Patch { module, anchor, replacement: replacement.into() }
+}
+
+/// Patches that give the front end an input `mutation_hold`: the page of the request with data at the head of its queue
+/// is being recalled.
+fn with_hold() -> [Patch; 2] {
+    let holds: Vec<String> = (0..16)
+        .map(|i| format!("(recall.contexts{i}_busy && (recall.contexts{i}_page == snooper.rwd_head[15:0]))"))
+        .collect();
+    [
+        patch(
+            CORE,
+            "    tideline_coherence_snooper snooper (\n",
+            format!(
+                "    wire mutation_hold = snooper.rwd_head[22] && ({});\n    tideline_coherence_snooper snooper (\n        \
+                 .mutation_hold      (mutation_hold),\n",
+                holds.join(" || ")
+            ),
+        ),
+        patch(
+            SNOOPER,
+            "module tideline_coherence_snooper (\n",
+            "module tideline_coherence_snooper (\n    input  wire         mutation_hold,\n",
+        ),
+    ]
+}
+
+/// Every mutation.
+pub fn all() -> Vec<Mutation> {
+    let [hold_core, hold_snooper] = with_hold();
+    vec![
+        Mutation {
+            name: "M1",
+            breaks: "Requests to a page that is being recalled are not held back.",
+            patches: vec![patch(
+                SNOOPER,
+                "assign req_held = req[22] && query_hit && !query_stuck;",
+                "assign req_held = 1'b0;",
+            )],
+        },
+        Mutation {
+            name: "M2",
+            breaks: "`owned` is taken from the meta value Any alone: exclusive grants to other reads do not set it.",
+            patches: vec![patch(RESOLVE, "new_owned = !shared_only;", "new_owned = 1'b0;")],
+        },
+        Mutation {
+            name: "M3",
+            breaks: "A write-back by which the host keeps the line (meta value Any) clears `owned`.",
+            patches: vec![patch(
+                RESOLVE,
+                "if (new_owned)",
+                "if (new_owned && !((slot[3:0] == SLOT_KIND_WRITE) && meta_any))",
+            )],
+        },
+        Mutation {
+            name: "M4",
+            breaks: "The Cmp of a write leaves when the write arrives, up to 64 cycles before its commit slot.",
+            patches: vec![
+                patch(
+                    CORE,
+                    "        .done_valid     (memory_done_valid),\n        .done_tag       (memory_done_tag),",
+                    "        .done_valid     (snooper_count_rwd && (m2s_rwd_opcode != 4'd4)),\n        \
+                     .done_tag       (m2s_rwd_tag),",
+                ),
+                // The credits are of no use then: a Cmp leaves before its credit is taken.
+                patch(
+                    SNOOPER,
+                    RWD_OFFER,
+                    "reg [6:0] mutation_clock;\n    always @(posedge clk) mutation_clock <= rst ? 7'd0 : mutation_clock + \
+                     7'd1;\n    assign rwd_offer = writes_out_valid && !rwd_illegal && mutation_clock[6];",
+                ),
+            ],
+        },
+        Mutation {
+            name: "M5",
+            breaks: "Writes to a page that is being recalled wait for the end of the recall.",
+            patches: vec![
+                hold_core.clone(),
+                hold_snooper.clone(),
+                patch(
+                    SNOOPER,
+                    RWD_OFFER,
+                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (rwd_conflict || !mutation_hold);",
+                ),
+            ],
+        },
+        Mutation {
+            name: "M6",
+            breaks: "BIConflictAck waits for the end of the recall, and so for the BIRsp.",
+            patches: vec![
+                hold_core,
+                hold_snooper,
+                patch(
+                    SNOOPER,
+                    RWD_OFFER,
+                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && !(rwd_conflict && mutation_hold);",
+                ),
+            ],
+        },
+        Mutation {
+            name: "M7",
+            breaks: "BIConflictAck passes every Cmp that was decided before it.",
+            patches: vec![
+                patch(RESPONDER, ".out_ready (ndr_in_ready),", ".out_ready (ndr_in_ready && !acks_out_valid),"),
+                patch(
+                    RESPONDER,
+                    "assign decided_in_valid = result_valid && result[0] && (result_slot[3:0] != SLOT_KIND_WRITE);",
+                    "wire acks_out_valid;\n    wire [18:0] acks_out_data;\n    \
+                     tideline_fifo_depth64_in_data19 acks (\n        .clk (clk), .rst (rst),\n        \
+                     .in_valid (result_valid && (result_slot[3:0] == 4'd2)), .in_ready (), .in_data (decided_in_data),\n        \
+                     .out_valid (acks_out_valid), .out_ready (ndr_in_ready), .out_data (acks_out_data), .count ()\n    );\n    \
+                     assign decided_in_valid = result_valid && result[0] && (result_slot[3:0] != SLOT_KIND_WRITE) && \
+                     (result_slot[3:0] != 4'd2);",
+                ),
+                patch(
+                    RESPONDER,
+                    "assign ndr_in_valid = written_out_valid || decided_out_valid;",
+                    "assign ndr_in_valid = acks_out_valid || written_out_valid || decided_out_valid;",
+                ),
+                patch(
+                    RESPONDER,
+                    "ndr_in_data[18:3] = written_out_data;\n        end",
+                    "ndr_in_data[18:3] = written_out_data;\n        end\n        if (acks_out_valid) ndr_in_data = \
+                     acks_out_data;",
+                ),
+                patch(
+                    RESPONDER,
+                    "assign decided_out_ready = ndr_in_ready && !written_out_valid;",
+                    "assign decided_out_ready = ndr_in_ready && !written_out_valid && !acks_out_valid;",
+                ),
+                patch(
+                    RESPONDER,
+                    "assign ndr_leaves = (written_out_valid || decided_out_valid) && ndr_in_ready;",
+                    "assign ndr_leaves = (acks_out_valid || written_out_valid || decided_out_valid) && ndr_in_ready;",
+                ),
+            ],
+        },
+        Mutation {
+            name: "dirty_bit",
+            breaks: "Writes of line 37 of any page do not set its dirty bit.",
+            patches: vec![patch(
+                RESOLVE,
+                "new_dirty = line_dirty || track;",
+                "new_dirty = line_dirty || (track && (slot[25:20] != 6'd37));",
+            )],
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutation_that_does_not_apply_is_an_error() {
+        let files = |text: &str| BTreeMap::from([("a.v".to_owned(), text.to_owned())]);
+        let mutation = Mutation { name: "m", breaks: "b", patches: vec![patch("a", "x = 1;", "x = 0;")] };
+        assert_eq!(mutation.apply(&files("y; x = 1;")).unwrap(), files("y; x = 0;"));
+        for text in ["", "x = 1; x = 1;"] {
+            assert!(mutation.apply(&files(text)).unwrap_err().to_string().contains("not once"));
+        }
+        assert!(mutation.apply(&BTreeMap::new()).is_err());
+    }
+}

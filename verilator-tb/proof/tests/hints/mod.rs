@@ -1,0 +1,78 @@
+//! Inputs that blind chance hardly finds: a hint changes what was drawn, in most cycles, into something plausible.
+
+use rust_hdl_core::prelude::{Bits, bits};
+use tideline_abi::command::Opcode;
+use tideline_abi::regs::REGISTERS;
+use tideline_abi::slot::SlotKind;
+use tideline_proof::Stimulus;
+use tideline_rtl::blocks::types::SlotBits;
+use tideline_rtl::blocks::{
+    command_executor::CommandExecutor, csr::Csr, descriptor_pipeline::DescriptorPipeline, recall_engine::RecallEngine,
+    spool::Spool,
+};
+
+/// Known commands whose operands fit the window, or miss it by little.
+pub fn commands(kernel: &mut CommandExecutor, stimulus: &mut Stimulus) {
+    if stimulus.below(8) == 0 {
+        return;
+    }
+    let opcode = Opcode::ALL[stimulus.below(Opcode::ALL.len() as u64) as usize].code();
+    let words = [
+        opcode | stimulus.below(8) << 8 | stimulus.below(4) << 16,
+        stimulus.below(0x1_0000) | stimulus.below(64) << 32,
+        stimulus.below(1 << 20) * 64,
+        stimulus.below(3) | stimulus.below(2) * stimulus.below(64) << 32,
+    ];
+    kernel.command.next =
+        words.iter().rev().fold(Bits::<512>::default(), |value, &word| value << 64 | bits::<512>(word));
+    kernel.window_pages.next = bits(0x1_0000);
+    kernel.frames.next = bits(1 << 26);
+    kernel.enable.next = true;
+    kernel.ready.next = true;
+}
+
+/// Accesses to registers that are there.
+pub fn registers(kernel: &mut Csr, stimulus: &mut Stimulus) {
+    let mut offset = || bits(u64::from(REGISTERS[stimulus.below(REGISTERS.len() as u64) as usize].offset));
+    // An offered address stays as long as it is not taken.
+    if kernel.s_axil.awready.val() {
+        kernel.s_axil.awaddr.next = offset();
+    }
+    if kernel.s_axil.arready.val() {
+        kernel.s_axil.araddr.next = offset();
+    }
+    if stimulus.below(8) != 0 {
+        kernel.s_axil.wstrb.next = bits(0xf);
+    }
+}
+
+/// Slots that meet: few pages, few lines, kinds that exist.
+pub fn close_slots(kernel: &mut DescriptorPipeline, stimulus: &mut Stimulus) {
+    close(&mut kernel.slot.next, stimulus);
+}
+
+/// Few pages, answers to snoops that were sent, results of slots that were offered.
+pub fn recalls(kernel: &mut RecallEngine, stimulus: &mut Stimulus) {
+    close(&mut kernel.result_slot.next, stimulus);
+    kernel.start_page.next = bits(stimulus.below(24));
+    kernel.query_page.next = bits(stimulus.below(24));
+    kernel.m2s_birsp.tag.next = bits(stimulus.below(128));
+    kernel.timeout.next = bits(64 + stimulus.below(2) * 10_000);
+}
+
+/// Results that live long enough to fill beats, and to be merged back.
+pub fn long_results(kernel: &mut Spool, stimulus: &mut Stimulus) {
+    kernel.begin.next = stimulus.below(200) == 0;
+    kernel.merge.next = stimulus.below(100) == 0;
+    close(&mut kernel.result_slot.next, stimulus);
+    if stimulus.below(2) == 0 {
+        kernel.result_slot.next.kind = bits(SlotKind::Harvest.code());
+        kernel.result.next.status = bits(0);
+    }
+}
+
+fn close(slot: &mut SlotBits, stimulus: &mut Stimulus) {
+    slot.page = bits(stimulus.below(4));
+    slot.line = bits(stimulus.below(4));
+    slot.kind = bits(SlotKind::ALL[stimulus.below(SlotKind::ALL.len() as u64) as usize].code());
+}

@@ -1,0 +1,70 @@
+//! Random campaigns against the Verilated RTL. `TIDELINE_REQUESTS` makes the long one longer, `TIDELINE_SEED` another.
+
+use tideline_tb::RtlConfig;
+use tideline_tb::campaign::{Config, Rtl, Summary, run};
+use tideline_tb::host::{Levels, Violations};
+
+/// Frames of device memory: what a campaign maps, and the spool.
+const FRAMES: u32 = 4096;
+
+fn pass(rtl: &RtlConfig, config: &Config) -> Summary {
+    let device = Rtl::new(rtl).unwrap_or_else(|e| panic!("{e}"));
+    run(device, config).unwrap_or_else(|failure| panic!("{failure}\n{config:#x?}"))
+}
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{variable}={text}: {e}")))
+}
+
+#[test]
+fn the_rtl_keeps_the_contract() {
+    let seed = number("TIDELINE_SEED", 1);
+    let config = Config { resets: 10, ..Config::new(seed, number("TIDELINE_REQUESTS", 1_000_000)) };
+    let summary = pass(&RtlConfig::nasty(FRAMES, seed), &config);
+    println!("{summary}");
+    assert_eq!(summary.missing_rows(), Vec::<String>::new());
+}
+
+#[test]
+fn at_full_speed() {
+    // Memory and channels without pauses, a host that answers at once: the device's own hazards are the closest.
+    let levels = Levels { rate: 1024, late: false, back_pressure: false, ..Levels::default() };
+    let config = Config { levels, harvest_rate: 1000, ..Config::new(2, 300_000) };
+    println!("{}", pass(&RtlConfig::fast(FRAMES), &config));
+}
+
+#[test]
+fn few_pages_many_pages_and_every_pace() {
+    for seed in 100..115 {
+        let pages = [1, 2, 8, 40, 200][seed as usize % 5];
+        let levels = Levels {
+            rate: [64, 512, 2048][seed as usize % 3],
+            outstanding: [1, 4, 64, 400][seed as usize % 4],
+            late: seed % 2 == 0,
+            back_pressure: seed % 3 != 0,
+        };
+        let rtl = if seed % 4 == 0 { RtlConfig::fast(FRAMES) } else { RtlConfig::nasty(FRAMES, seed) };
+        let harvest_rate = [1000, 300, 20][seed as usize % 3];
+        pass(&rtl, &Config { pages, levels, harvest_rate, resets: 5, progress: 0, ..Config::new(seed, 10_000) });
+    }
+}
+
+#[test]
+fn the_rtl_shrugs_off_violations() {
+    for seed in 200..204 {
+        let violations = Violations { illegal: true, stray: true, outside: true, wrong: true, lost: false };
+        let config = Config { violations, progress: 0, ..Config::new(seed, 30_000) };
+        let summary = pass(&RtlConfig::nasty(FRAMES, seed), &config);
+        assert!(summary.host.violations > 100, "{summary}");
+    }
+}
+
+#[test]
+fn the_rtl_survives_lost_snoop_responses() {
+    for seed in 300..303 {
+        let violations = Violations { lost: true, ..Violations::default() };
+        let config = Config { violations, recall_timeout: 30_000, progress: 0, ..Config::new(seed, 30_000) };
+        let summary = pass(&RtlConfig::nasty(FRAMES, seed), &config);
+        assert!(summary.software.timeouts > 0, "{summary}");
+    }
+}
