@@ -24,6 +24,9 @@ impl fmt::Display for CommandId {
     }
 }
 
+/// Identifier in the completion of a command that the device could not read; never given to a command.
+const UNREAD: u16 = u16::MAX;
+
 /// A command that its submitter has not seen the end of.
 #[derive(Clone, Copy, Debug)]
 enum Flight {
@@ -105,10 +108,10 @@ impl Queues {
         if next_tail == self.sq_head {
             self.reap(carrier)?;
         }
-        if next_tail == self.sq_head || self.flights.len() > u16::MAX as usize {
+        if next_tail == self.sq_head || self.flights.len() >= UNREAD as usize {
             return Err(Error::QueueFull { in_flight: self.flights.len() });
         }
-        while self.flights.contains_key(&self.next) {
+        while self.next == UNREAD || self.flights.contains_key(&self.next) {
             self.next = self.next.wrapping_add(1);
         }
         let cid = self.next;

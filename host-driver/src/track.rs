@@ -313,7 +313,8 @@ impl<C: Carrier> Device<C> {
             if status == Status::Success || self.has_result()? {
                 self.take_result(index, range, &completion)?;
             }
-            if status != Status::Success || !has(result_flag::PARTIAL) {
+            let goes_on = matches!(status, Status::Success | Status::RecallTimeout | Status::MemoryError);
+            if !goes_on || !has(result_flag::PARTIAL) {
                 return Ok(recalled);
             }
             let cursor = PageIndex(completion.cursor);
@@ -334,11 +335,12 @@ impl<C: Carrier> Device<C> {
         let sequence = completion.sequence;
         match self.copy_records(range, completion) {
             Ok(records) => {
-                self.execute(&Command { param: sequence, ..Command::new(Opcode::HarvestAck) })?;
+                // Before the acknowledgement: if its completion is lost, the lines are reported twice, never not at all.
                 let pending = &mut self.trackings[index].pending;
                 for record in records {
                     *pending.entry(PageIndex(record.page)).or_default() |= record.mask;
                 }
+                self.execute(&Command { param: sequence, ..Command::new(Opcode::HarvestAck) })?;
                 Ok(())
             }
             Err(error) => {

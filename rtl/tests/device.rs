@@ -21,7 +21,9 @@ fn check(design: &Design) {
 fn the_device_for_cxl_is_clean() {
     let design = emit(&cxl_top()).expect("the device is emitted");
     assert_eq!(design.top, "tideline_cxl_top");
-    for port in ["m2s_req_valid", "s2m_drs_data", "m_axi_dram_awaddr", "m_axi_host_rdata", "s_axil_wdata", "irq"] {
+    for port in
+        ["m2s_req_valid", "s2m_drs_data", "m_axi_dram_awaddr", "m_axi_host_rdata", "s_axil_wdata", "irq"]
+    {
         assert!(design.ports.iter().any(|p| p.name == port), "{port}");
     }
     assert!(!design.ports.iter().any(|p| p.name.starts_with("probe")), "the probe is for simulation only");

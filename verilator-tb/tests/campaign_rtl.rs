@@ -13,7 +13,8 @@ fn pass(rtl: &RtlConfig, config: &Config) -> Summary {
 }
 
 fn number(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{variable}={text}: {e}")))
+    std::env::var(variable)
+        .map_or(default, |text| text.parse().unwrap_or_else(|e| panic!("{variable}={text}: {e}")))
 }
 
 #[test]
@@ -45,7 +46,10 @@ fn few_pages_many_pages_and_every_pace() {
         };
         let rtl = if seed % 4 == 0 { RtlConfig::fast(FRAMES) } else { RtlConfig::nasty(FRAMES, seed) };
         let harvest_rate = [1000, 300, 20][seed as usize % 3];
-        pass(&rtl, &Config { pages, levels, harvest_rate, resets: 5, progress: 0, ..Config::new(seed, 10_000) });
+        pass(
+            &rtl,
+            &Config { pages, levels, harvest_rate, resets: 5, progress: 0, ..Config::new(seed, 10_000) },
+        );
     }
 }
 

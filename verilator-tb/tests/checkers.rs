@@ -7,7 +7,8 @@ use tideline_abi::cxl::{
 };
 use tideline_abi::geometry::{BI_TAGS, LINE_BYTES, PAGE_BYTES};
 use tideline_abi::regs::{
-    CqBaseHi, CqBaseLo, ErrorBits, Generation, SqBaseHi, SqBaseLo, SqTail, WindowBaseHi, WindowBaseLo, error_bit,
+    CqBaseHi, CqBaseLo, ErrorBits, Generation, SqBaseHi, SqBaseLo, SqTail, WindowBaseHi, WindowBaseLo,
+    error_bit,
 };
 use tideline_abi::slot::{Slot, SlotKind};
 use tideline_driver::Iova;
@@ -22,7 +23,7 @@ enum Fault {
     AnswerLost,
     AnswerUnasked,
     ReservedAnswer,
-    WriteAnsweredByGrant,
+    GrantUnasked,
     Data,
     DataTwice,
     SharedBecomesExclusive,
@@ -73,7 +74,20 @@ impl<D: Dut> Broken<D> {
     fn new(device: D, fault: Fault) -> Self {
         let (late, snooped) = (VecDeque::new(), VecDeque::new());
         let (cycle, count, window, sq, cq, buffer, changed) = (0, 0, 0, 0, 0, 0, 0);
-        Self { device, fault, cycle, count, late, window, sq, cq, buffer, changed, core: Core::new(), snooped }
+        Self {
+            device,
+            fault,
+            cycle,
+            count,
+            late,
+            window,
+            sq,
+            cq,
+            buffer,
+            changed,
+            core: Core::new(),
+            snooped,
+        }
     }
 
     /// True once in 200 times.
@@ -91,8 +105,10 @@ impl<D: Dut> Broken<D> {
             Fault::AnswerLost if !is_ack && self.now() => return,
             Fault::AnswerUnasked if self.now() => out.push_back(S2mNdr { tag: ndr.tag ^ 0x4000, ..ndr }),
             Fault::ReservedAnswer if self.now() => ndr.opcode = 7,
-            Fault::WriteAnsweredByGrant if !is_ack && !is_grant && self.now() => ndr.opcode = NdrOpcode::CmpE as u8,
-            Fault::SharedBecomesExclusive if ndr.opcode == NdrOpcode::CmpS as u8 => ndr.opcode = NdrOpcode::CmpE as u8,
+            Fault::GrantUnasked if !is_ack && !is_grant && self.now() => ndr.opcode = NdrOpcode::CmpS as u8,
+            Fault::SharedBecomesExclusive if ndr.opcode == NdrOpcode::CmpS as u8 => {
+                ndr.opcode = NdrOpcode::CmpE as u8
+            }
             Fault::ExclusiveBecomesShared if ndr.opcode == NdrOpcode::CmpE as u8 && self.now() => {
                 ndr.opcode = NdrOpcode::CmpS as u8;
             }
@@ -260,8 +276,12 @@ impl<D: Dut> Dut for Broken<D> {
             let page = commit.slot.page;
             let fault = self.fault;
             match fault {
-                Fault::SlotDecidedOtherwise if self.now() => commit.result.errors ^= 1 << error_bit::HOST_ORDER,
-                Fault::LaneOtherwise if commit.slot.kind == SlotKind::Write && self.now() => commit.lane.0 ^= true,
+                Fault::SlotDecidedOtherwise if self.now() => {
+                    commit.result.errors ^= 1 << error_bit::HOST_ORDER
+                }
+                Fault::LaneOtherwise if commit.slot.kind == SlotKind::Write && self.now() => {
+                    commit.lane.0 ^= true
+                }
                 Fault::SlotMissing if commit.slot.kind == SlotKind::Req && self.now() => continue,
                 _ => {}
             }
@@ -298,17 +318,17 @@ fn check(fault: Fault, device: impl Dut, expected: &[&str]) {
 fn faults_of_the_model_are_noticed() {
     for (fault, expected) in [
         (Fault::AnswerTwice, "answered twice"),
-        (Fault::AnswerLost, "stuck"),
+        (Fault::AnswerLost, "RecallTimeout"),
         (Fault::AnswerUnasked, "no transaction has this tag"),
         (Fault::ReservedAnswer, "reserved opcode"),
-        (Fault::WriteAnsweredByGrant, "not the answer of"),
+        (Fault::GrantUnasked, "answer"),
         (Fault::Data, "memory must hold"),
         (Fault::DataTwice, "data comes twice"),
-        (Fault::SharedBecomesExclusive, "not the answer of"),
+        (Fault::SharedBecomesExclusive, "which are not owned"),
         (Fault::ExclusiveBecomesShared, "not the answer of"),
         (Fault::PoisonFromMapped, "poison from a mapped page"),
         (Fault::AckTwice, "acknowledges no BIConflict"),
-        (Fault::AckLost, "stuck"),
+        (Fault::AckLost, "RecallTimeout"),
         (Fault::AckOvertakes, "between BIConflictAck and BIRsp"),
         (Fault::SnoopTwice, "the line has a snoop outstanding"),
         (Fault::SnoopTagTwice, "the tag is in use"),

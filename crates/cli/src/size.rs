@@ -13,7 +13,8 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is no size: use a whole number of bytes, KiB, MiB or GiB, such as 2MiB");
+        let wrong =
+            || format!("{text:?} is no size: use a whole number of bytes, KiB, MiB or GiB, such as 2MiB");
         let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
         let factor = match &text[digits.len()..] {
             "" => 1,
@@ -46,7 +47,8 @@ mod tests {
 
     #[test]
     fn sizes_print_as_they_parse() {
-        for (text, bytes) in [("64KiB", 65_536), ("2MiB", 2 << 20), ("1GiB", 1 << 30), ("100", 100), ("0", 0)] {
+        for (text, bytes) in [("64KiB", 65_536), ("2MiB", 2 << 20), ("1GiB", 1 << 30), ("100", 100), ("0", 0)]
+        {
             assert_eq!(text.parse(), Ok(Size(bytes)));
             assert_eq!(Size(bytes).to_string(), text);
         }

@@ -35,7 +35,8 @@ impl Target {
 
     /// Opens the device, without pauses on any interface.
     pub fn open(&self, config: MachineConfig) -> anyhow::Result<Device<Simulation>> {
-        let device = if self.is_rtl() { Simulated::Rtl(RtlConfig::fast(config.frames)) } else { Simulated::Model };
+        let device =
+            if self.is_rtl() { Simulated::Rtl(RtlConfig::fast(config.frames)) } else { Simulated::Model };
         Ok(Device::open(open(device, config)?)?)
     }
 }

@@ -13,11 +13,16 @@ use tideline_trace::{CompactWriter, Event, Header, VirtAddr};
 fn sizes() {
     let folder = Folder::new();
     let trace = folder.file("trace", lackey("i s1000,8"));
-    let replay = |options: &[&str]| tideline(&[&["replay", text(&trace), "--target", "model"][..], options].concat());
+    let replay =
+        |options: &[&str]| tideline(&[&["replay", text(&trace), "--target", "model"][..], options].concat());
     replay(&["--cache", "2MB"]).refused(&["2MB", "such as 2MiB"]);
     replay(&["--cache", "-1"]).refused(&["-1"]);
     replay(&["--cache", "0"]).refused(&["--cache 0", "multiple of 1KiB"]);
-    replay(&["--cache", "100000"]).refused(&["--cache 100000 --ways 16", "multiple of 1KiB", "such as 98KiB"]);
+    replay(&["--cache", "100000"]).refused(&[
+        "--cache 100000 --ways 16",
+        "multiple of 1KiB",
+        "such as 98KiB",
+    ]);
     replay(&["--cache", "64KiB", "--ways", "3"]).refused(&["--ways 3", "multiple of 192"]);
     replay(&["--cache", "1TiB"]).refused(&["1TiB"]);
     replay(&["--cache", "2GiB"]).refused(&["at most 1GiB"]);
@@ -49,7 +54,8 @@ fn files_that_are_no_traces() {
     replay("cut").refused(&["cut off", "last line"]);
     fs::create_dir(folder.path("folder")).unwrap();
     replay("folder").refused(&["folder"]);
-    tideline_with_stdin(&["replay", "-", "--target", "model"], b"\0\0\0").refused(&["standard input", "not a trace"]);
+    tideline_with_stdin(&["replay", "-", "--target", "model"], b"\0\0\0")
+        .refused(&["standard input", "not a trace"]);
 }
 
 #[test]
@@ -91,7 +97,8 @@ fn more_pages_than_the_window_has() {
 fn outputs_that_cannot_be_written() {
     let folder = Folder::new();
     let trace = folder.file("trace", lackey("i s1000,8"));
-    let replay = |options: &[&str]| tideline(&[&["replay", text(&trace), "--target", "model"][..], options].concat());
+    let replay =
+        |options: &[&str]| tideline(&[&["replay", text(&trace), "--target", "model"][..], options].concat());
     replay(&["--json", text(&folder.path("no/report.json"))]).refused(&["cannot write", "is no folder"]);
     replay(&["--svg", text(&folder.path(""))]).refused(&["cannot write"]);
     let file = folder.file("file", "");

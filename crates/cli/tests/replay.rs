@@ -56,7 +56,10 @@ fn the_report_says_how_it_came_about() {
     assert_eq!(report["rtl"], json!({"cycles": null, "cycles_per_second": null}));
     let (_, defaults) = replay(TWO_EPOCHS, &[]);
     let Value::Object(config) = &defaults["config"] else { panic!("{defaults}") };
-    assert_eq!((&config["cache"], &config["ways"], &config["epoch"]), (&json!(2 << 20), &json!(16), &json!(1_000_000)));
+    assert_eq!(
+        (&config["cache"], &config["ways"], &config["epoch"]),
+        (&json!(2 << 20), &json!(16), &json!(1_000_000))
+    );
     assert_eq!(config["recall"], true);
 }
 
@@ -69,7 +72,8 @@ fn recall_finds_what_was_not_evicted() {
     let (_, report) = replay("i s1000,8 i s2000,8 i s1000,8", &ONE_LINE);
     assert_eq!(epochs(&report, &LINES), [[2, 2, 0, 0, 0]]);
     // In the next epoch it is found by recall again.
-    let (_, report) = replay("i s1000,8 s2000,8 s1000,8 i s1000,8", &[&ONE_LINE[..], &["--epoch", "1"]].concat());
+    let (_, report) =
+        replay("i s1000,8 s2000,8 s1000,8 i s1000,8", &[&ONE_LINE[..], &["--epoch", "1"]].concat());
     assert_eq!(epochs(&report, &LINES), [[2, 2, 0, 0, 0], [1, 1, 0, 0, 1]]);
 }
 
@@ -156,7 +160,8 @@ fn the_rtl_says_the_same() {
 #[test]
 fn caches_of_any_size() {
     // 4096 lines, each written once, in an order that no cache likes.
-    let words: String = (0..4096u64).map(|i| format!("i s{:x},8 ", 0x10_0000 + i * 2741 % 4096 * 64)).collect();
+    let words: String =
+        (0..4096u64).map(|i| format!("i s{:x},8 ", 0x10_0000 + i * 2741 % 4096 * 64)).collect();
     for cache in ["64", "64KiB", "192KiB", "2MiB", "32MiB"] {
         let (code, report) = replay(&words, &["--cache", cache, "--ways", "1", "--epoch", "1000"]);
         assert_eq!(code, 0, "{cache}");
@@ -175,7 +180,11 @@ fn every_output() {
     let run = tideline(&[&arguments[..], &outputs[..]].concat());
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(run.stderr, "", "a bar where there is no terminal");
-    for words in ["4 instructions", "Exact", "total           3           3        0        0               3       9.60"] {
+    for words in [
+        "4 instructions",
+        "Exact",
+        "total           3           3        0        0               3       9.60",
+    ] {
         assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
     }
     let report: Value = serde_json::from_str(&fs::read_to_string(json).unwrap()).unwrap();
@@ -197,7 +206,10 @@ fn a_missed_line_is_said_in_words() {
 
 #[test]
 fn standard_input() {
-    let run = tideline_with_stdin(&["replay", "-", "--target", "model", "--json", "-"], lackey("i s1000,8").as_bytes());
+    let run = tideline_with_stdin(
+        &["replay", "-", "--target", "model", "--json", "-"],
+        lackey("i s1000,8").as_bytes(),
+    );
     assert_eq!((run.code, &run.json()["config"]["trace"]), (0, &json!("-")));
     assert_eq!(run.json()["totals"]["lines_reported"], 1);
 }

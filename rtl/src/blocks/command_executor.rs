@@ -64,7 +64,7 @@ pub enum RunState {
 pub enum FenceState {
     /// There is none.
     None,
-    /// Waits for the range command before it.
+    /// Waits for the commands before it.
     Before,
     /// Waits for the fence.
     Ready,
@@ -217,6 +217,7 @@ pub struct CommandExecutor {
     run_cid: Reg<Bits<16>>,
     run_aborted: Reg<Bit>,
     run_cursor: Reg<Bits<17>>,
+    run_first: Reg<Bits<17>>,
     run_failed: Reg<Bit>,
     run_timed_out: Reg<Bit>,
     run_partial: Reg<Bit>,
@@ -284,6 +285,7 @@ pub struct CommandExecutor {
     merge_nack: Signal<Local, Bit>,
     merge_reset: Signal<Local, Bit>,
     abort_now: Signal<Local, Bit>,
+    abort_any: Signal<Local, Bit>,
     reset_ends: Signal<Local, Bit>,
     run_status: Signal<Local, Bits<8>>,
     run_is_harvest: Signal<Local, Bit>,
@@ -314,13 +316,15 @@ impl Logic for CommandExecutor {
             flr_pending,
             cmd,
             cmd_error,
-            memory_failed, failure_waits,
+            memory_failed,
+            failure_waits,
             run,
             run_opcode,
             run_flags,
             run_cid,
             run_aborted,
             run_cursor,
+            run_first,
             run_failed,
             run_timed_out,
             run_partial,
@@ -490,6 +494,7 @@ impl Logic for CommandExecutor {
         comment!("The running command.");
         self.run_is_harvest.next = self.run_opcode.q.val() == opcode::HARVEST;
         self.abort_now.next = self.accepted.val() & self.abort_run.val();
+        self.abort_any.next = self.accepted.val() & self.is_abort.val();
         self.stop_now.next = self.abort_now.val() | (self.state.q.val() == ExecState::Drain);
         self.walk_stop.next = self.stop_now.val();
         self.run_wants_fence.next = self.run.q.val() == RunState::Fence;
@@ -533,6 +538,8 @@ impl Logic for CommandExecutor {
                 if self.spool_flushed.val() {
                     self.run_dma_error.d.next = self.spool_failed.val();
                     if self.spool_failed.val() | self.run_aborted.q.val() | self.stop_now.val() {
+                        comment!("Nothing was reported: the harvest has to start again.");
+                        self.run_cursor.d.next = self.run_first.q.val();
                         self.merge_run.next = true;
                         self.run.d.next = RunState::Merge;
                     } else {
@@ -560,6 +567,7 @@ impl Logic for CommandExecutor {
             self.run_opcode.d.next = self.op.val();
             self.run_flags.d.next = self.flags.val();
             self.run_cid.d.next = self.cid.val();
+            self.run_first.d.next = self.walk_page.val();
             self.run_aborted.d.next = false;
             self.run_dma_error.d.next = false;
             self.run_memory_error.d.next = false;
@@ -585,7 +593,10 @@ impl Logic for CommandExecutor {
         match self.fence.q.val() {
             FenceState::None => {}
             FenceState::Before => {
-                if (self.run.q.val() == RunState::None) | (self.run.q.val() == RunState::Ended) {
+                if ((self.run.q.val() == RunState::None) | (self.run.q.val() == RunState::Ended))
+                    & !self.abort_parked.q.val()
+                    & !self.nack_parked.q.val()
+                {
                     self.fence.d.next = FenceState::Ready;
                 }
             }
@@ -811,7 +822,7 @@ impl Logic for CommandExecutor {
         }
         self.generation_r.d.next = self.generation_r.q.val()
             + bit_cast::<32, 1>(self.reset_ends.val().into())
-            + bit_cast::<32, 1>(self.abort_now.val().into())
+            + bit_cast::<32, 1>(self.abort_any.val().into())
             + bit_cast::<32, 1>(self.recall_timed_out.val().into());
 
         comment!("The completion. The phase bit is kept inverted, so that its reset value is zero.");

@@ -7,8 +7,8 @@
 //! context is free.
 //!
 //! If the snoops are not answered in time the context reports the timeout and stays with its page (`stuck`): its requests
-//! are answered with poison. It becomes free when the late answers have come, or when UNMAP is started on it, which needs
-//! no answers any more.
+//! are answered with poison. It becomes free when the late answers have come. An UNMAP may take it over, which needs no
+//! answers any more; then it gives up the page, and is free when the answers that it is owed have come.
 //!
 //! # Timing
 //! One cycle per step.
@@ -35,6 +35,8 @@ pub enum ContextState {
     DrainStuck,
     /// Timed out: holds the page.
     Stuck,
+    /// Taken over and done: waits for the answers it is owed, holds no page.
+    Owed,
 }
 
 /// A recall context.
@@ -70,8 +72,12 @@ pub struct RecallContext {
     pub sent: Signal<In, Bit>,
     /// A snoop of this context was answered rightly.
     pub answered: Signal<In, Bit>,
-    /// A snoop of this context was answered wrongly.
+    /// A snoop of this context was answered wrongly: its line is snooped again.
     pub wrong: Signal<In, Bit>,
+    /// Also the second snoop of a line was answered wrongly.
+    pub failed: Signal<In, Bit>,
+    /// A snoop that a taken-over context still owed was answered.
+    pub settled: Signal<In, Bit>,
     /// The deferred requests were served.
     pub drained: Signal<In, Bit>,
     /// No page.
@@ -100,8 +106,8 @@ pub struct RecallContext {
     pub ended_wrong: Signal<Out, Bit>,
     /// The recall timed out, in the cycle before.
     pub ended_timeout: Signal<Out, Bit>,
-    /// A snoop of this use was answered wrongly before.
-    pub suspect: Signal<Out, Bit>,
+    /// Taken over while snoops were unanswered: what answers them changes no descriptor.
+    pub owes: Signal<Out, Bit>,
 
     state: Reg<ContextState>,
     page_r: Reg<Page>,
@@ -112,7 +118,8 @@ pub struct RecallContext {
     outstanding: Reg<Bits<8>>,
     queued: Reg<Bits<8>>,
     timer: Reg<Bits<32>>,
-    suspect_r: Reg<Bit>,
+    failed_r: Reg<Bit>,
+    owes_r: Reg<Bit>,
     ended_wrong_r: Reg<Bit>,
     ended_timeout_r: Reg<Bit>,
     idle: Signal<Local, Bit>,
@@ -134,7 +141,8 @@ impl Logic for RecallContext {
             outstanding,
             queued,
             timer,
-            suspect_r,
+            failed_r,
+            owes_r,
             ended_wrong_r,
             ended_timeout_r
         );
@@ -144,12 +152,14 @@ impl Logic for RecallContext {
         comment!("Snoops under way.");
         self.outstanding.d.next = self.outstanding.q.val() + bit_cast::<8, 1>(self.sent.val().into())
             - bit_cast::<8, 1>(self.answered.val().into())
-            - bit_cast::<8, 1>(self.wrong.val().into());
+            - bit_cast::<8, 1>(self.wrong.val().into())
+            - bit_cast::<8, 1>(self.failed.val().into())
+            - bit_cast::<8, 1>(self.settled.val().into());
         self.idle.next = (self.outstanding.q.val() == 0) & (self.queued.q.val() == 0);
         self.queued.d.next = self.queued.q.val() + bit_cast::<8, 1>(self.queues.val().into())
             - bit_cast::<8, 1>(self.issued.val().into());
-        if self.wrong.val() {
-            self.suspect_r.d.next = true;
+        if self.failed.val() {
+            self.failed_r.d.next = true;
         }
 
         match self.state.q.val() {
@@ -171,10 +181,10 @@ impl Logic for RecallContext {
                 }
             }
             ContextState::Snoop => {
-                if self.idle.val() {
+                if self.idle.val() & !self.failed_r.q.val() {
                     self.state.d.next = ContextState::Offer;
                     self.recalled_r.d.next = true;
-                } else if (self.timer.q.val() == 0) | (self.wrong.val() & self.suspect_r.q.val()) {
+                } else if (self.timer.q.val() == 0) | self.failed_r.q.val() {
                     self.state.d.next = ContextState::DrainStuck;
                     self.ended_timeout_r.d.next = true;
                 } else {
@@ -183,7 +193,7 @@ impl Logic for RecallContext {
             }
             ContextState::Drain => {
                 if self.drained.val() {
-                    self.state.d.next = ContextState::Free;
+                    self.state.d.next = ContextState::Owed;
                 }
             }
             ContextState::DrainStuck => {
@@ -192,8 +202,14 @@ impl Logic for RecallContext {
                 }
             }
             ContextState::Stuck => {
-                if self.idle.val() & !self.suspect_r.q.val() {
+                if self.idle.val() & !self.failed_r.q.val() {
                     self.state.d.next = ContextState::Drain;
+                }
+            }
+            ContextState::Owed => {
+                if self.idle.val() {
+                    self.state.d.next = ContextState::Free;
+                    self.owes_r.d.next = false;
                 }
             }
             _ => {
@@ -208,13 +224,13 @@ impl Logic for RecallContext {
             self.flags_r.d.next = self.start_flags.val();
             self.frame_r.d.next = self.start_frame.val();
             self.recalled_r.d.next = self.state.q.val() == ContextState::Stuck;
-            self.suspect_r.d.next = false;
-            self.queued.d.next = 0.into();
-            self.outstanding.d.next = 0.into();
+            self.failed_r.d.next = false;
+            self.owes_r.d.next = self.state.q.val() == ContextState::Stuck;
         }
 
         self.free.next = self.state.q.val() == ContextState::Free;
-        self.busy.next = self.state.q.val() != ContextState::Free;
+        self.busy.next =
+            (self.state.q.val() != ContextState::Free) & (self.state.q.val() != ContextState::Owed);
         self.offers.next = self.state.q.val() == ContextState::Offer;
         self.drains.next =
             (self.state.q.val() == ContextState::Drain) | (self.state.q.val() == ContextState::DrainStuck);
@@ -225,7 +241,7 @@ impl Logic for RecallContext {
         self.flags.next = self.flags_r.q.val();
         self.frame.next = self.frame_r.q.val();
         self.recalled.next = self.recalled_r.q.val();
-        self.suspect.next = self.suspect_r.q.val();
+        self.owes.next = self.owes_r.q.val();
         self.rests.next = (self.state.q.val() == ContextState::Stuck) & (self.queued.q.val() == 0);
         self.ended_wrong.next = self.ended_wrong_r.q.val();
         self.ended_timeout.next = self.ended_timeout_r.q.val();

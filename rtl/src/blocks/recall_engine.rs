@@ -35,14 +35,14 @@ pub struct RecallEngine {
     pub window_base: Signal<In, Bits<40>>,
     /// RECALL_TIMEOUT.
     pub timeout: Signal<In, Bits<32>>,
-    /// There is room for the record of one more harvest slot.
+    /// There is room for the records of all contexts: a page may start its harvest. Once started it waits for no host.
     pub record_ok: Signal<In, Bit>,
 
     /// A page is given.
     pub start_valid: Signal<In, Bit>,
     /// It is taken.
     pub start_ready: Signal<Out, Bit>,
-    /// It is held by a context whose recall timed out, and the slot is not an UNMAP: it will not be taken.
+    /// It will not be taken: its recall timed out earlier and the slot is not an UNMAP, or every context is stuck.
     pub start_stuck: Signal<Out, Bit>,
     /// The page.
     pub start_page: Signal<In, Page>,
@@ -109,7 +109,6 @@ pub struct RecallEngine {
     pub s2m_bisnp: S2mBisnp,
 
     contexts: [RecallContext; 16],
-    usage: [Reg<Bits<4>>; 16],
     free: Gather,
     offers: Gather,
     holds_query: Gather,
@@ -119,7 +118,7 @@ pub struct RecallEngine {
     active_mask: Gather,
     timeout_mask: Gather,
     wrong_mask: Gather,
-    suspects: Gather,
+    owing: Gather,
     rests: Gather,
     turn: RoundRobin<16>,
     work: Fifo<SnoopWorkBits, 5>,
@@ -141,6 +140,7 @@ pub struct RecallEngine {
     start_select: Signal<Local, Bits<16>>,
     start_fire: Signal<Local, Bit>,
     start_unmap: Signal<Local, Bit>,
+    start_room: Signal<Local, Bit>,
     grant_page: Signal<Local, Page>,
     grant_kind: Signal<Local, Bits<4>>,
     grant_flags: Signal<Local, Bits<8>>,
@@ -159,15 +159,14 @@ pub struct RecallEngine {
     skip: Signal<Local, Bit>,
     rest: Signal<Local, LineMask>,
     last: Signal<Local, Bit>,
-    work_usage: Signal<Local, Bits<4>>,
     tag: Signal<Local, Bits<TAG_BITS>>,
     entry: Signal<Local, TagBits>,
     entry_context: Signal<Local, Bits<16>>,
-    entry_usage: Signal<Local, Bits<4>>,
     known: Signal<Local, Bit>,
     readable: Signal<Local, Bit>,
     abandoned: Signal<Local, Bit>,
     offer_response: Signal<Local, Bit>,
+    settle: Signal<Local, Bit>,
     drop: Signal<Local, Bit>,
     free_tag: Signal<Local, Bit>,
     fill_tags: Signal<Local, Bit>,
@@ -195,8 +194,7 @@ impl Logic for RecallEngine {
         comment!("What the contexts say.");
         for i in 0..16 {
             self.free.bit[i].next = self.contexts[i].free.val();
-            self.offers.bit[i].next = self.contexts[i].offers.val()
-                & (self.record_ok.val() | (self.contexts[i].kind.val() != slot_kind::HARVEST));
+            self.offers.bit[i].next = self.contexts[i].offers.val();
             self.holds_query.bit[i].next =
                 self.contexts[i].busy.val() & (self.contexts[i].page.val() == self.query_page.val());
             self.holds_start.bit[i].next =
@@ -207,7 +205,7 @@ impl Logic for RecallEngine {
                 self.contexts[i].busy.val() & !self.contexts[i].drains.val() & !self.contexts[i].stuck.val();
             self.timeout_mask.bit[i].next = self.contexts[i].ended_timeout.val();
             self.wrong_mask.bit[i].next = self.contexts[i].ended_wrong.val();
-            self.suspects.bit[i].next = self.contexts[i].suspect.val();
+            self.owing.bit[i].next = self.contexts[i].owes.val();
             self.rests.bit[i].next = self.contexts[i].rests.val();
         }
         self.drains.next = self.drain_mask.vector.val();
@@ -247,9 +245,11 @@ impl Logic for RecallEngine {
                 self.start_select.next = self.start_held.val();
             }
         }
-        self.start_ready.next = self.start_select.val().any();
-        self.start_stuck.next = self.start_held_stuck.val() & !self.start_unmap.val();
-        self.start_fire.next = self.start_valid.val() & self.start_select.val().any();
+        self.start_room.next = self.record_ok.val() | (self.start_kind.val() != slot_kind::HARVEST);
+        self.start_ready.next = self.start_select.val().any() & self.start_room.val();
+        self.start_stuck.next = (self.start_held_stuck.val() & !self.start_unmap.val())
+            | (self.rests.vector.val().all() & !self.start_held.val().any());
+        self.start_fire.next = self.start_valid.val() & self.start_select.val().any() & self.start_room.val();
 
         comment!("Page slots: contexts take turns.");
         self.turn.request.next = self.offers.vector.val();
@@ -296,9 +296,8 @@ impl Logic for RecallEngine {
             self.result_valid.val() & (self.result_slot.val().kind == slot_kind::BI_RSP);
         self.needs_recall.next =
             self.page_commit.val() & (self.result.val().status == slot_status::NEED_RECALL);
-        self.snoop_again.next = self.response_commit.val()
-            & !self.result.val().response_ok
-            & !(self.suspects.vector.val() & self.result_context.val()).any();
+        self.snoop_again.next =
+            self.response_commit.val() & !self.result.val().response_ok & !self.result_slot.val().recalled;
         self.invalidate.next = (self.result_slot.val().kind == slot_kind::MAP)
             | (self.result_slot.val().kind == slot_kind::UNMAP)
             | ((self.result_slot.val().kind == slot_kind::RECALL) & self.result_slot.val().flags.get_bit(0))
@@ -307,6 +306,7 @@ impl Logic for RecallEngine {
         self.work.in_data.next.page = self.result_slot.val().page;
         self.work.in_data.next.context = self.result_slot.val().context;
         self.work.in_data.next.invalidate = self.invalidate.val();
+        self.work.in_data.next.again = self.snoop_again.val();
         self.work.in_data.next.mask = self.result.val().mask;
         if self.snoop_again.val() {
             self.work.in_data.next.mask = bits::<64>(1) << self.result_slot.val().line;
@@ -318,12 +318,6 @@ impl Logic for RecallEngine {
 
         comment!("The issuer: one snoop per cycle. What is left of a recall that timed out is not sent.");
         self.work_context.next = bits::<16>(1) << self.work_now.q.val().context;
-        self.work_usage.next = 0.into();
-        for i in 0..16 {
-            if self.work_context.val().get_bit(i) {
-                self.work_usage.next = self.usage[i].q.val();
-            }
-        }
         self.lowest.mask.next = self.work_now.q.val().mask;
         self.skip.next =
             self.work_valid.q.val() & (self.work_context.val() & self.stuck_mask.vector.val()).any();
@@ -360,7 +354,7 @@ impl Logic for RecallEngine {
         if self.work_now.q.val().invalidate {
             self.table.write_data.next.opcode = s2m_bisnp::BI_SNP_INV.into();
         }
-        self.table.write_data.next.usage = self.work_usage.val();
+        self.table.write_data.next.again = self.work_now.q.val().again;
         self.s2m_bisnp.valid.next = self.snoop.out_valid.val();
         self.snoop.out_ready.next = self.s2m_bisnp.ready.val();
         self.s2m_bisnp.opcode.next = self.snoop.out_data.val().opcode;
@@ -379,25 +373,20 @@ impl Logic for RecallEngine {
         self.table.read_address.next = self.tag.val();
         self.entry.next = self.table.read_data.val();
         self.entry_context.next = bits::<16>(1) << self.entry.val().context;
-        self.entry_usage.next = 0.into();
-        for i in 0..16 {
-            if self.entry_context.val().get_bit(i) {
-                self.entry_usage.next = self.usage[i].q.val();
-            }
-        }
         self.known.next = (self.responses.out_data.val().tag.get_bits::<9>(7) == 0)
             & self.outstanding.q.val().get_bit(self.tag.val().index());
         self.readable.next = (self.responses.out_data.val().opcode == m2s_birsp::BI_RSP_I)
             | (self.responses.out_data.val().opcode == m2s_birsp::BI_RSP_S)
             | (self.responses.out_data.val().opcode == m2s_birsp::BI_RSP_E);
-        self.abandoned.next = self.entry.val().usage != self.entry_usage.val();
+        self.abandoned.next = (self.entry_context.val() & self.owing.vector.val()).any();
         self.offer_response.next =
             self.responses.out_valid.val() & self.known.val() & self.readable.val() & !self.abandoned.val();
-        self.drop.next = self.responses.out_valid.val() & !self.offer_response.val();
-        self.free_tag.next = self.response_granted.val()
-            | (self.drop.val() & self.known.val() & self.readable.val() & self.abandoned.val());
-        self.responses.out_ready.next = self.response_granted.val() | self.drop.val();
-        self.response_taken.next = self.response_granted.val();
+        self.settle.next =
+            self.responses.out_valid.val() & self.known.val() & self.readable.val() & self.abandoned.val();
+        self.drop.next = self.responses.out_valid.val() & (!self.known.val() | !self.readable.val());
+        self.free_tag.next = self.response_granted.val() | self.settle.val();
+        self.responses.out_ready.next = self.free_tag.val() | self.drop.val();
+        self.response_taken.next = self.m2s_birsp.valid.val() & self.responses.in_ready.val();
         self.bad_response.next = self.drop.val();
         self.response_valid.next = self.offer_response.val();
         self.response_slot.next.kind = slot_kind::BI_RSP.into();
@@ -411,7 +400,7 @@ impl Logic for RecallEngine {
         self.response_slot.next.snp_type = self.entry.val().opcode;
         self.response_slot.next.tag = self.responses.out_data.val().tag;
         self.response_slot.next.flags = 0.into();
-        self.response_slot.next.recalled = false;
+        self.response_slot.next.recalled = self.entry.val().again;
         self.response_slot.next.context = self.entry.val().context;
         self.response_slot.next.frame = 0.into();
         self.response_slot.next.mask = 0.into();
@@ -460,16 +449,13 @@ impl Logic for RecallEngine {
             self.contexts[i].answered.next = self.response_commit.val()
                 & self.result.val().response_ok
                 & self.result_context.val().get_bit(i);
-            self.contexts[i].wrong.next = self.response_commit.val()
+            self.contexts[i].wrong.next = self.snoop_again.val() & self.result_context.val().get_bit(i);
+            self.contexts[i].failed.next = self.response_commit.val()
                 & !self.result.val().response_ok
+                & self.result_slot.val().recalled
                 & self.result_context.val().get_bit(i);
+            self.contexts[i].settled.next = self.settle.val() & self.entry_context.val().get_bit(i);
             self.contexts[i].drained.next = self.drained.val().get_bit(i);
-            self.usage[i].clock.next = self.clk.val();
-            self.usage[i].reset.next = self.rst.val();
-            self.usage[i].d.next = self.usage[i].q.val();
-            if self.start_fire.val() & self.start_select.val().get_bit(i) {
-                self.usage[i].d.next = self.usage[i].q.val() + 1;
-            }
         }
     }
 }

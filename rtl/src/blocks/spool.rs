@@ -5,7 +5,8 @@
 //! the record buffer in host memory. `finish` pushes the last, partly filled beat out; `flushed` says that memory and host
 //! have everything. `merge` reads the spool back and turns every record into a MERGE slot.
 //!
-//! A host that takes no records fills the record queue; then no HARVEST slot is offered any more, and nothing else waits.
+//! A host that takes no records fills the record queue; then no page starts its harvest any more. Pages that have started
+//! find room in the queue, so no line request ever waits for the host.
 //!
 //! # Timing
 //! One record per cycle into the queue, one beat per 5 cycles out of it.
@@ -70,7 +71,7 @@ pub struct Spool {
     pub made: Signal<Out, Bits<32>>,
     /// A record is made in this cycle.
     pub record_made: Signal<Out, Bit>,
-    /// There is room for the records of a pipeline full of HARVEST slots.
+    /// There is room for the records of every page that may be under way (16), and more.
     pub record_ok: Signal<Out, Bit>,
     /// Merge the records back.
     pub merge: Signal<In, Bit>,
@@ -123,7 +124,7 @@ pub struct Spool {
     /// Host memory refused a record.
     pub host_error: Signal<In, Bit>,
 
-    queue: Fifo<RecordBits, 4>,
+    queue: Fifo<RecordBits, 6>,
     buffer: Reg<Bits<64>>,
     sequence: Reg<Bits<32>>,
     accessed: Reg<Bit>,
@@ -184,7 +185,7 @@ impl Logic for Spool {
         self.queue.in_valid.next = self.push.val();
         self.queue.in_data.next.page = self.result_slot.val().page;
         self.queue.in_data.next.mask = self.result.val().mask;
-        self.record_ok.next = self.queue.count.val() < 8;
+        self.record_ok.next = self.queue.count.val() < 32;
         self.record_made.next = self.push.val();
         if self.push.val() {
             self.made_r.d.next = self.made_r.q.val() + 1;
@@ -223,7 +224,7 @@ impl Logic for Spool {
 
         comment!("A full beat leaves to both sides, each in its own time.");
         self.base_address.next = bit_cast::<DPA_BITS, 26>(self.base.val()) << 12;
-        self.write_valid.next = self.to_memory.q.val();
+        self.write_valid.next = self.to_memory.q.val() & !self.unwritten.q.val().get_bit(7);
         self.write_address.next =
             self.base_address.val() + (bit_cast::<DPA_BITS, 15>(self.beats.q.val()) << 6);
         self.write_data.next = bit_cast::<512, 128>(self.beat.q.val().record0)
@@ -242,7 +243,8 @@ impl Logic for Spool {
         if self.fill.q.val() == 3 {
             self.host_strobe.next = bits::<64>(0xffff_ffff_ffff_u64);
         }
-        self.memory_taken.next = self.to_memory.q.val() & self.write_ready.val();
+        self.memory_taken.next =
+            self.to_memory.q.val() & !self.unwritten.q.val().get_bit(7) & self.write_ready.val();
         self.host_taken.next = self.to_host.q.val() & self.host_ready.val();
         if self.memory_taken.val() {
             self.to_memory.d.next = false;

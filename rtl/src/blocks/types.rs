@@ -62,7 +62,7 @@ pub struct SlotBits {
     pub tag: Bits<16>,
     /// Command flags.
     pub flags: Bits<8>,
-    /// The page was recalled for this slot already.
+    /// The page was recalled for this slot already; of a snoop response: its snoop was the second one.
     pub recalled: Bit,
     /// Recall context of the page slot or of the snoop response.
     pub context: Bits<CONTEXT_BITS>,
@@ -191,8 +191,8 @@ pub struct TagBits {
     pub context: Bits<CONTEXT_BITS>,
     /// Opcode of the snoop.
     pub opcode: Bits<3>,
-    /// Use of the context that sent the snoop: an answer to an abandoned use is told from one to the present.
-    pub usage: Bits<4>,
+    /// The line was snooped once before, and answered wrongly.
+    pub again: Bit,
 }
 
 /// Lines of a page that must be snooped.
@@ -204,6 +204,8 @@ pub struct SnoopWorkBits {
     pub context: Bits<CONTEXT_BITS>,
     /// BISnpInv instead of BISnpData.
     pub invalidate: Bit,
+    /// The line was answered wrongly before.
+    pub again: Bit,
     /// The lines.
     pub mask: Bits<64>,
 }

@@ -42,15 +42,24 @@ fn lint(design: &Design, dir: &Path) -> Result<()> {
 /// Whether Verilator takes a design: style and widths aside.
 pub fn accepts(dir: &Path, top: &str) -> Result<()> {
     let mut verilator = Command::new("verilator");
-    verilator.args(["--lint-only", "-Wno-lint", "-Wno-style", "--language", "1364-2005", "--top-module", top]);
+    verilator.args([
+        "--lint-only",
+        "-Wno-lint",
+        "-Wno-style",
+        "--language",
+        "1364-2005",
+        "--top-module",
+        top,
+    ]);
     run(verilator.arg("-y").arg(dir).arg(dir.join(format!("{top}.v"))))
 }
 
 /// Runs a tool that must have nothing to say.
 fn run(command: &mut Command) -> Result<()> {
     let tool = command.get_program().to_string_lossy().into_owned();
-    let output =
-        command.output().with_context(|| format!("cannot run {tool}; scripts/setup installs what is missing"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("cannot run {tool}; scripts/setup installs what is missing"))?;
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said);
     ensure!(output.status.success() && said.trim().is_empty(), "{tool}, {}:\n{}", output.status, said.trim());

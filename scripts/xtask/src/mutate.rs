@@ -184,7 +184,8 @@ mod tests {
     #[test]
     fn every_mutation_applies() {
         let design = emit(&blocks::sim_top()).unwrap();
-        let files = design.modules.into_iter().map(|module| (format!("{}.v", module.name), module.text)).collect();
+        let files =
+            design.modules.into_iter().map(|module| (format!("{}.v", module.name), module.text)).collect();
         for mutation in all() {
             mutation.apply(&files).unwrap();
         }

@@ -153,7 +153,11 @@ pub fn all() -> Vec<Mutation> {
             name: "M7",
             breaks: "BIConflictAck passes every Cmp that was decided before it.",
             patches: vec![
-                patch(RESPONDER, ".out_ready (ndr_in_ready),", ".out_ready (ndr_in_ready && !acks_out_valid),"),
+                patch(
+                    RESPONDER,
+                    ".out_ready (ndr_in_ready),",
+                    ".out_ready (ndr_in_ready && !acks_out_valid),",
+                ),
                 patch(
                     RESPONDER,
                     "assign decided_in_valid = result_valid && result[0] && (result_slot[3:0] != SLOT_KIND_WRITE);",

@@ -1,9 +1,9 @@
 //! One proof per block. `TIDELINE_PROOF_CYCLES` and `TIDELINE_PROOF_SEED` change how long and with which inputs.
 
-#[allow(unused_imports)]
-use rust_hdl_core::prelude::*;
 mod hints;
 
+#[allow(unused_imports)]
+use rust_hdl_core::prelude::*;
 use std::env;
 use tideline_proof::{Difference, Kernel, Stimulus, prove};
 #[allow(unused_imports)]

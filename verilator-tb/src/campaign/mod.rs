@@ -24,8 +24,8 @@ pub use device::{Commit, Dut, Model};
 pub use rtl::Rtl;
 
 use crate::host::{
-    Hpa, Levels, NastyConfig, NastyError, NastyHost, NastyStats, Oracle, OracleError, PageMap, RequestKind, State,
-    Violations,
+    Hpa, Levels, NastyConfig, NastyError, NastyHost, NastyStats, Oracle, OracleError, PageMap, RequestKind,
+    State, Violations,
 };
 use crate::rtl_device::DeviceError;
 use rand::{Rng, SeedableRng};
@@ -153,7 +153,8 @@ impl Summary {
             need(kind, Cmp, false);
             need(kind, Cmp, true);
         }
-        for kind in [OwnAny, OwnNtAny, OwnShared, OwnNtShared, OwnInvalid, OwnNtInvalid, OwnNone, CleanEvict] {
+        for kind in [OwnAny, OwnNtAny, OwnShared, OwnNtShared, OwnInvalid, OwnNtInvalid, OwnNone, CleanEvict]
+        {
             need(kind, Cmp, false);
         }
         for kind in [WriteInvalid, WriteAny, WriteShared, WriteNone, WriteOver, WritePartial, SnoopWrite] {
@@ -188,7 +189,11 @@ impl fmt::Display for Summary {
         }
         let snoops: u64 = host.snooped.iter().flatten().flatten().sum();
         writeln!(f, "  {snoops} snoops, conflicts for requests / writes {:?}", host.conflicts)?;
-        writeln!(f, "  {} stores, {} silent changes, {} violations", host.stores, host.silent, host.violations)?;
+        writeln!(
+            f,
+            "  {} stores, {} silent changes, {} violations",
+            host.stores, host.silent, host.violations
+        )?;
         writeln!(
             f,
             "  {} completions: {} harvests ({} continued, {} refused), {} lines reported, {} TRACK, {} MAP / UNMAP",
@@ -496,7 +501,9 @@ impl<'a> Campaign<'a> {
     fn check_copy(&mut self, device: &mut impl Dut, line: u32) -> Result<(), CampaignError> {
         let page = line / LINES_PER_PAGE as u32;
         let PageMap::Local(frame) = self.host.oracle.map(page) else { return Ok(()) };
-        let Some(copy) = self.host.clean_copy(line).filter(|_| !self.host.is_suspect(page)) else { return Ok(()) };
+        let Some(copy) = self.host.clean_copy(line).filter(|_| !self.host.is_suspect(page)) else {
+            return Ok(());
+        };
         let memory = device.memory_line(frame, (line % LINES_PER_PAGE as u32) as u8);
         self.copies += 1;
         if *copy != memory {

@@ -219,7 +219,8 @@ impl Software {
             return;
         }
         let page = self.layout.pages[0];
-        let harvest = Command { page, count: 1, arg: self.buffer.0, param: 1, ..Command::new(Opcode::Harvest) };
+        let harvest =
+            Command { page, count: 1, arg: self.buffer.0, param: 1, ..Command::new(Opcode::Harvest) };
         let acknowledging = self.aside.iter().any(|a| a.what == "HARVEST_ACK" || a.merges);
         counters.refused += 1;
         let (command, what, allowed): (Command, _, &'static [Status]) = match self.rng.random_range(0..9) {

@@ -8,8 +8,8 @@
 //!   own way, and, where asked for, illegal behaviour too.
 
 mod nasty;
-mod orderly;
 mod oracle;
+mod orderly;
 mod wire;
 
 pub use tideline_driver::Hpa;

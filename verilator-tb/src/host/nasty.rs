@@ -32,11 +32,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use std::collections::VecDeque;
 use tideline_abi::cxl::{
-    Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode, RspOpcode,
-    RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
+    Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
+    RspOpcode, RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
 };
-use tideline_abi::slot::{Slot, SlotResult};
 use tideline_abi::geometry::{BI_TAGS, LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
+use tideline_abi::slot::{Slot, SlotResult};
 
 /// How lively the host is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,7 +189,9 @@ pub enum NastyError {
     #[error(transparent)]
     Oracle(#[from] OracleError),
     /// The host has a copy that a command took away.
-    #[error("line {line:#x} of the campaign is {state:?} since cycle {since}, but {what} of cycle {begin} is over")]
+    #[error(
+        "line {line:#x} of the campaign is {state:?} since cycle {since}, but {what} of cycle {begin} is over"
+    )]
     Kept {
         /// Index of the line.
         line: u32,
@@ -520,7 +522,8 @@ impl NastyHost {
     /// The copy of a line, if it must equal memory now: clean, with data, and no write of it under way.
     pub fn clean_copy(&self, line: u32) -> Option<&Line> {
         let cached = &self.lines[line as usize];
-        let clean = matches!(cached.state, State::Shared | State::Exclusive) && cached.filled && !cached.poison;
+        let clean =
+            matches!(cached.state, State::Shared | State::Exclusive) && cached.filled && !cached.poison;
         let writing = self.transaction(line).is_some_and(|t| t.kind.is_write());
         (clean && !writing).then_some(&cached.data)
     }
@@ -563,7 +566,8 @@ impl NastyHost {
     pub fn history(&self, line: u32) -> Vec<String> {
         let page = u32::MAX - line / LINES_PER_PAGE as u32;
         let mine = self.history.iter().filter(|(_, l, _)| *l == line || *l == page);
-        let mut last: Vec<_> = mine.rev().take(40).map(|(at, _, event)| format!("{at:>10}  {event:?}")).collect();
+        let mut last: Vec<_> =
+            mine.rev().take(40).map(|(at, _, event)| format!("{at:>10}  {event:?}")).collect();
         last.reverse();
         last
     }
@@ -842,9 +846,7 @@ impl NastyHost {
         let shared = !(must && tracked == Some(false));
         let local_ok = match t.kind {
             ReadAny | OwnAny | OwnNtAny => ndr == NdrOpcode::CmpE,
-            ReadShared | ReadData => {
-                ndr == NdrOpcode::CmpE && exclusive || ndr == NdrOpcode::CmpS && shared
-            }
+            ReadShared | ReadData => ndr == NdrOpcode::CmpE && exclusive || ndr == NdrOpcode::CmpS && shared,
             OwnShared | OwnNtShared => ndr == NdrOpcode::CmpS,
             _ => ndr == NdrOpcode::Cmp,
         };
@@ -1019,19 +1021,64 @@ impl NastyHost {
                 let weights: &[RequestKind] = {
                     use RequestKind::*;
                     match self.lines[line as usize].state {
-                        State::Modified => &[WriteInvalid, WriteInvalid, WriteAny, WriteShared, WriteNone, Speculative],
+                        State::Modified => {
+                            &[WriteInvalid, WriteInvalid, WriteAny, WriteShared, WriteNone, Speculative]
+                        }
                         State::Exclusive => &[
-                            CleanEvict, OwnInvalid, OwnNtInvalid, OwnShared, OwnNone, ReadCurrent, ReadOnce, WriteOver,
-                            WritePartial, ReadShared, OwnNtShared, ReadInvalid,
+                            CleanEvict,
+                            OwnInvalid,
+                            OwnNtInvalid,
+                            OwnShared,
+                            OwnNone,
+                            ReadCurrent,
+                            ReadOnce,
+                            WriteOver,
+                            WritePartial,
+                            ReadShared,
+                            OwnNtShared,
+                            ReadInvalid,
                         ],
                         State::Shared => &[
-                            ReadAny, OwnAny, OwnAny, OwnNtAny, OwnShared, OwnNtShared, CleanEvict, OwnInvalid, OwnNone,
-                            ReadShared, ReadCurrent, WriteOver, WritePartial, ReadInvalid, Speculative,
+                            ReadAny,
+                            OwnAny,
+                            OwnAny,
+                            OwnNtAny,
+                            OwnShared,
+                            OwnNtShared,
+                            CleanEvict,
+                            OwnInvalid,
+                            OwnNone,
+                            ReadShared,
+                            ReadCurrent,
+                            WriteOver,
+                            WritePartial,
+                            ReadInvalid,
+                            Speculative,
                         ],
                         State::Invalid => &[
-                            ReadAny, ReadAny, ReadAny, ReadAny, ReadShared, ReadShared, ReadData, ReadData, ReadCurrent,
-                            ReadOnce, ReadInvalid, OwnAny, OwnAny, OwnNtAny, OwnShared, OwnInvalid, OwnNtInvalid,
-                            OwnNone, Speculative, WriteOver, WriteOver, WritePartial, WritePartial,
+                            ReadAny,
+                            ReadAny,
+                            ReadAny,
+                            ReadAny,
+                            ReadShared,
+                            ReadShared,
+                            ReadData,
+                            ReadData,
+                            ReadCurrent,
+                            ReadOnce,
+                            ReadInvalid,
+                            OwnAny,
+                            OwnAny,
+                            OwnNtAny,
+                            OwnShared,
+                            OwnInvalid,
+                            OwnNtInvalid,
+                            OwnNone,
+                            Speculative,
+                            WriteOver,
+                            WriteOver,
+                            WritePartial,
+                            WritePartial,
                         ],
                     }
                 };
@@ -1122,9 +1169,7 @@ impl NastyHost {
             CleanEvict => matches!(state, State::Shared | State::Exclusive),
             WriteInvalid | WriteAny | WriteShared | WriteNone => state == State::Modified,
             SnoopWrite => false,
-            WriteOver | WritePartial => {
-                state != State::Modified && !self.oracle.is_held(page)
-            }
+            WriteOver | WritePartial => state != State::Modified && !self.oracle.is_held(page),
             _ => state != State::Modified,
         };
         if !allowed {
@@ -1138,7 +1183,9 @@ impl NastyHost {
             _ if kind.is_write() => self.write_back(line, kind, None),
             _ => {
                 match kind {
-                    CleanEvict | OwnInvalid | OwnNtInvalid | ReadInvalid => self.set_state(line, State::Invalid),
+                    CleanEvict | OwnInvalid | OwnNtInvalid | ReadInvalid => {
+                        self.set_state(line, State::Invalid)
+                    }
                     ReadShared | ReadData | OwnShared | OwnNtShared if state == State::Exclusive => {
                         let filled = self.lines[line as usize].filled;
                         self.set_state(line, if filled { State::Shared } else { State::Invalid });
@@ -1219,7 +1266,8 @@ impl NastyHost {
         self.stamp += 1;
         let mut data = [0; LINE_BYTES];
         for (at, bytes) in data.chunks_exact_mut(8).enumerate() {
-            bytes.copy_from_slice(&(self.stamp << 16 | (at as u64) << 12 | line as u64 & 0xfff).to_le_bytes());
+            bytes
+                .copy_from_slice(&(self.stamp << 16 | (at as u64) << 12 | line as u64 & 0xfff).to_le_bytes());
         }
         let (opcode, enables) = match kind {
             RequestKind::WritePartial => {

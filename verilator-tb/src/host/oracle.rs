@@ -45,7 +45,9 @@ pub enum OracleError {
         lines: u64,
     },
     /// A harvest reported lines that nothing wrote since their last report.
-    #[error("INVENTED: {what} page {page:#x}, lines {lines:#018x}: reported without a write since the last report")]
+    #[error(
+        "INVENTED: {what} page {page:#x}, lines {lines:#018x}: reported without a write since the last report"
+    )]
     Invented {
         /// `dirty` or `accessed`.
         what: &'static str,
@@ -442,7 +444,11 @@ impl Oracle {
         page.track = track;
         page.track_accessed = track && accessed;
         page.same_tracking = false;
-        if track { page.dirty.start() } else { page.dirty.stop() }
+        if track {
+            page.dirty.start()
+        } else {
+            page.dirty.stop()
+        }
         if track && accessed { page.accessed.start() } else { page.accessed.stop() }
     }
 

@@ -30,8 +30,8 @@
 
 use super::{Hpa, State};
 use tideline_abi::cxl::{
-    Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode, RspOpcode,
-    RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
+    Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
+    RspOpcode, RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
 };
 use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES};
 
@@ -100,7 +100,9 @@ impl EpochPage {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OrderlyError {
     /// A fill is not what was last written back.
-    #[error("line {addr:?}: read {got:02x?} (signature {got_signature:#x}), but the last write-back had signature {expected:#x}")]
+    #[error(
+        "line {addr:?}: read {got:02x?} (signature {got_signature:#x}), but the last write-back had signature {expected:#x}"
+    )]
     Data {
         /// Line.
         addr: Hpa,
@@ -428,11 +430,8 @@ impl OrderlyHost {
         };
         self.miss.as_mut().expect("an access is under way").request = request;
         let opcode = if upgrade { ReqOpcode::MemInv } else { ReqOpcode::MemRd };
-        let (meta, snp) = if store {
-            (MetaValue::Any, SnpType::SnpInv)
-        } else {
-            (MetaValue::Shared, SnpType::SnpData)
-        };
+        let (meta, snp) =
+            if store { (MetaValue::Any, SnpType::SnpInv) } else { (MetaValue::Shared, SnpType::SnpData) };
         ch.m2s_req.push_back(M2sReq {
             opcode: opcode as u8,
             addr: self.address(line),
@@ -652,9 +651,8 @@ impl OrderlyHost {
         conflict.acknowledged = true;
         let line = conflict.snoop.line;
         // If the grant came before the acknowledgement its data is on the way: the snoop finds it used.
-        let half = |miss: &Miss| {
-            miss.line == line && matches!(miss.request, Request::Read { ndr: Some(_), .. })
-        };
+        let half =
+            |miss: &Miss| miss.line == line && matches!(miss.request, Request::Read { ndr: Some(_), .. });
         if !self.miss.as_ref().is_some_and(half) {
             self.resolve_acknowledged(line, ch);
         }

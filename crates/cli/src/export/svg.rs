@@ -108,7 +108,11 @@ impl Classes {
     fn label(&self, class: usize) -> String {
         let from = if class == 0 { 1 } else { self.upper[class - 1] + 1 };
         let to = self.upper[class];
-        if from == to { grouped(to.into()) } else { format!("{} to {}", grouped(from.into()), grouped(to.into())) }
+        if from == to {
+            grouped(to.into())
+        } else {
+            format!("{} to {}", grouped(from.into()), grouped(to.into()))
+        }
     }
 }
 
@@ -248,7 +252,10 @@ mod tests {
             assert_eq!(classes.upper.last().copied().unwrap_or(0), most);
             for n in 1..=most.min(1000) {
                 let class = classes.of(n).unwrap();
-                assert!(n <= classes.upper[class] && (class == 0 || n > classes.upper[class - 1]), "{n} of {most}");
+                assert!(
+                    n <= classes.upper[class] && (class == 0 || n > classes.upper[class - 1]),
+                    "{n} of {most}"
+                );
             }
             assert_eq!(classes.of(0), None);
         }

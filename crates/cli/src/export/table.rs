@@ -98,7 +98,12 @@ fn summary(text: &mut String, report: &Report) {
         ),
     };
     if let (Some(cycles), Some(speed)) = (report.rtl.cycles, report.rtl.cycles_per_second) {
-        let _ = writeln!(text, "RTL: {} cycles, {} simulated per second.", grouped(cycles), grouped(speed as u64));
+        let _ = writeln!(
+            text,
+            "RTL: {} cycles, {} simulated per second.",
+            grouped(cycles),
+            grouped(speed as u64)
+        );
     }
 }
 

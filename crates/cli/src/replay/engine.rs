@@ -68,7 +68,8 @@ pub fn run(settings: &Settings, progress: &ProgressBar) -> Result<Outcome> {
     replay.end()?;
 
     let totals = trace.totals();
-    let words = |command: &[std::ffi::OsString]| command.iter().map(|word| word.to_string_lossy().into()).collect();
+    let words =
+        |command: &[std::ffi::OsString]| command.iter().map(|word| word.to_string_lossy().into()).collect();
     let config = Config {
         trace: settings.trace.display().to_string(),
         command: trace.command().map(words),

@@ -13,8 +13,8 @@ use std::fmt::Write;
 use std::time::{Duration, Instant};
 use tideline_abi::command::{Command, Opcode, RECORD_BYTES, Record, flag};
 use tideline_abi::cxl::{
-    Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode, RspOpcode,
-    RwdOpcode, SnpType,
+    Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
+    RspOpcode, RwdOpcode, SnpType,
 };
 use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE};
 use tideline_abi::regs::{CountBisnp, ErrorBits, PeakBisnp};
@@ -317,7 +317,8 @@ impl Runner {
         let writes = (half..REQUESTS).map(write).collect();
         let (cycles, data) = self.exchange(reads, writes).context("reads and writes")?;
         check(&data, 0)?;
-        let read_back = (half..REQUESTS).map(|n| self.read(scattered(n), n as u16, MetaValue::Shared)).collect();
+        let read_back =
+            (half..REQUESTS).map(|n| self.read(scattered(n), n as u16, MetaValue::Shared)).collect();
         let (_, data) = self.exchange(read_back, vec![]).context("reading back")?;
         check(&data, 1)?;
         Ok(REQUESTS as f64 / cycles as f64)
@@ -369,7 +370,8 @@ impl Runner {
                 }
                 if machine.device.rtl.pins().m_axi_dram.arvalid.get() != 0 {
                     // The pins show what the next edge will see.
-                    slowest = slowest.max(now + 1 - taken.context("memory is read before the request was taken")?);
+                    slowest =
+                        slowest.max(now + 1 - taken.context("memory is read before the request was taken")?);
                     break;
                 }
                 ensure!(taken.is_none_or(|cycle| now - cycle < PATIENCE), "a read does not reach memory");
@@ -406,7 +408,10 @@ impl Runner {
         let cycles = self.device.carrier().device.cycle() - begin;
         self.device.recall(range, Recall::WritePermission).context("second recall")?;
         let snoops = self.read32(CountBisnp::OFFSET)?.wrapping_sub(sent);
-        ensure!(u64::from(snoops) == REQUESTS, "{REQUESTS} lines owned, but {snoops} snoops sent to recall them");
+        ensure!(
+            u64::from(snoops) == REQUESTS,
+            "{REQUESTS} lines owned, but {snoops} snoops sent to recall them"
+        );
         Ok(REQUESTS as f64 / cycles as f64)
     }
 }

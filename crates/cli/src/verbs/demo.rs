@@ -36,7 +36,8 @@ impl Demo {
     pub fn run(self) -> Result<Verdict> {
         let file = |name: &str| self.out.join(name);
         let (trace, report, heatmap) = (file("trace.tlt"), file("report.json"), file("heatmap.svg"));
-        fs::create_dir_all(&self.out).with_context(|| format!("cannot make the folder {}", self.out.display()))?;
+        fs::create_dir_all(&self.out)
+            .with_context(|| format!("cannot make the folder {}", self.out.display()))?;
         for stale in [&trace, &report, &heatmap] {
             files::remove(stale)?;
         }

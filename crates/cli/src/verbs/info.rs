@@ -30,7 +30,14 @@ impl Info {
         let rows = [
             ("device", format!("Tideline, target {}", self.target.name)),
             ("interface version", format!("{major}.{minor}.{patch}")),
-            ("window", format!("{} pages, {window}, at {:#x}", grouped(identity.pages.into()), device.window_base().0)),
+            (
+                "window",
+                format!(
+                    "{} pages, {window}, at {:#x}",
+                    grouped(identity.pages.into()),
+                    device.window_base().0
+                ),
+            ),
             ("line", format!("{LINE_BYTES} bytes")),
             ("frames for MAP", grouped(info.frames.into())),
             ("snoops outstanding", format!("at most {}", identity.bi_tags)),

@@ -42,7 +42,8 @@ impl Record {
             recorder = recorder.max_instructions(limit);
         }
         let bar = progress::instructions("recording", self.max_instructions.map(NonZeroU64::get));
-        let result = recorder.record(&self.command, &self.out, &mut |p| bar.set_position(p.totals.instructions));
+        let result =
+            recorder.record(&self.command, &self.out, &mut |p| bar.set_position(p.totals.instructions));
         bar.finish_and_clear();
         let recording = result.map_err(explain)?;
         eprintln!("{}", summary(&recording, &self.out.display().to_string()));
@@ -71,9 +72,8 @@ fn summary(recording: &Recording, out: &str) -> String {
 /// Adds to an error what can be done about it.
 pub fn explain(error: RecordError) -> anyhow::Error {
     match &error {
-        RecordError::ProgramNotFound { program, .. } if program == "sqlite3" => {
-            anyhow!(error).context("cannot find sqlite3; install it, for instance with `apt-get install sqlite3`")
-        }
+        RecordError::ProgramNotFound { program, .. } if program == "sqlite3" => anyhow!(error)
+            .context("cannot find sqlite3; install it, for instance with `apt-get install sqlite3`"),
         _ => error.into(),
     }
 }

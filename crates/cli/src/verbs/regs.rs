@@ -13,7 +13,9 @@ use tideline_tb::MachineConfig;
 
 /// Show every register of a device that the driver has just opened
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  tideline regs\n  tideline regs --json | jq '.[] | select(.name == \"STATUS\")'")]
+#[command(
+    after_help = "Examples:\n  tideline regs\n  tideline regs --json | jq '.[] | select(.name == \"STATUS\")'"
+)]
 pub struct Regs {
     #[command(flatten)]
     target: Target,

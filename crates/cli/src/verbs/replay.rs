@@ -16,11 +16,13 @@ use std::path::{Path, PathBuf};
 /// wrote. FILE is a trace of `tideline record`, or the output of `valgrind --tool=lackey --trace-mem=yes`, plain or
 /// compressed with gzip, xz or zstd.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 exact, 1 a line was missed or invented, 2 bad input or a failure.\n\n\
+#[command(
+    after_help = "Exit status: 0 exact, 1 a line was missed or invented, 2 bad input or a failure.\n\n\
                         Examples:\n  tideline replay gzip.tlt --svg gzip.svg\n  \
                         tideline replay gzip.tlt --cache 32MiB --epoch 100000 --json gzip.json\n  \
                         tideline replay gzip.tlt --no-recall     # what a tracker misses that only listens\n  \
-                        xzcat gzip.lackey.xz | tideline replay - --target model")]
+                        xzcat gzip.lackey.xz | tideline replay - --target model"
+)]
 pub struct Replay {
     /// The trace, or - for standard input
     #[arg(value_name = "FILE")]

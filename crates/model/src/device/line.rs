@@ -22,8 +22,11 @@ impl ModelDevice {
         }
         let Some(&req) = ch.m2s_req.front() else { return };
         let opcode = ReqOpcode::from_code(req.opcode.into());
-        let legal = fields_legal(req.meta_field, req.meta_value, req.snp_type)
-            && !matches!(opcode, None | Some(ReqOpcode::MemRdFwd | ReqOpcode::MemWrFwd));
+        let legal = match opcode {
+            None | Some(ReqOpcode::MemRdFwd | ReqOpcode::MemWrFwd) => false,
+            Some(ReqOpcode::MemSpecRd) => true,
+            Some(_) => fields_legal(req.meta_field, req.meta_value, req.snp_type),
+        };
         let waits = legal && opcode != Some(ReqOpcode::MemSpecRd) && self.must_wait(&req);
         if waits && self.deferred.len() == DEFERRED_ENTRIES {
             return; // The channel stalls.

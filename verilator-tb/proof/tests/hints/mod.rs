@@ -7,8 +7,8 @@ use tideline_abi::slot::SlotKind;
 use tideline_proof::Stimulus;
 use tideline_rtl::blocks::types::SlotBits;
 use tideline_rtl::blocks::{
-    command_executor::CommandExecutor, csr::Csr, descriptor_pipeline::DescriptorPipeline, recall_engine::RecallEngine,
-    spool::Spool,
+    command_executor::CommandExecutor, csr::Csr, descriptor_pipeline::DescriptorPipeline,
+    recall_engine::RecallEngine, spool::Spool,
 };
 
 /// Known commands whose operands fit the window, or miss it by little.
