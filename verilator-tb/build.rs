@@ -7,8 +7,9 @@ use anyhow::Context;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::{env, fs};
-use tideline_verilated::build::Verilation;
+use tideline_verilated::build::{Verilation, exit};
 use tideline_verilated::{Direction, Port};
 
 /// Interfaces, by the prefix of their ports, and the struct that each gets. Equal interfaces share one.
@@ -25,7 +26,11 @@ const INTERFACES: &[(&str, &str)] = &[
     ("probe_", "ProbePins"),
 ];
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    exit(build())
+}
+
+fn build() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-env-changed=TIDELINE_RTL_DIR");
     let out = PathBuf::from(env::var("OUT_DIR")?);

@@ -6,11 +6,12 @@ use rust_hdl_core::type_descriptor::{TypeDescriptor, TypeKind};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::{env, fs};
 use tideline_rtl::verilog::{Design, Direction, emit};
 #[allow(unused_imports)]
 use tideline_rtl::{blocks::*, prim::*};
-use tideline_verilated::build::Verilation;
+use tideline_verilated::build::{Verilation, exit};
 
 include!("src/blocks.rs");
 
@@ -27,7 +28,11 @@ struct Output {
     kernels: String,
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    exit(build())
+}
+
+fn build() -> anyhow::Result<()> {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=src/blocks.rs");
     let mut output = Output::default();

@@ -36,7 +36,7 @@ enum Fault {
     SnoopTagTwice,
     SnoopElsewhere,
     SnoopCurrent,
-    OwnershipForgotten,
+    SnoopForgotten,
     RecordShort,
     RecordLong,
     RecordOfAnotherResult,
@@ -132,7 +132,7 @@ impl<D: Dut> Broken<D> {
             }
             Fault::SnoopElsewhere if self.now() => snoop.addr = self.window + (PAGE_BYTES * 0x1_0000) as u64,
             Fault::SnoopCurrent => snoop.opcode = 0,
-            Fault::OwnershipForgotten if self.now() => {
+            Fault::SnoopForgotten if self.now() => {
                 let opcode = RspOpcode::BiRspI as u8;
                 channels.m2s_birsp.push_front(M2sBirsp { opcode, tag: snoop.tag });
             }
@@ -153,8 +153,16 @@ impl<D: Dut> Broken<D> {
         if record.sequence == self.changed || record.mask.count_ones() < 2 || record.mask == u64::MAX {
             return;
         }
-        self.changed = record.sequence;
         let memory = self.device.host_memory();
+        let second = Iova(self.buffer + RECORD_BYTES as u64);
+        if self.fault == Fault::RecordTwice {
+            let mut next = [0; RECORD_BYTES];
+            memory.read(second, &mut next).expect("the campaign's buffer");
+            if Record::from_bytes(&next).sequence != record.sequence {
+                return;
+            }
+        }
+        self.changed = record.sequence;
         let fault = self.fault;
         match fault {
             Fault::RecordShort => record.mask &= record.mask - 1,
@@ -162,7 +170,7 @@ impl<D: Dut> Broken<D> {
             Fault::RecordOfAnotherResult => record.sequence += 1,
             Fault::RecordElsewhere => record.page = record.page.wrapping_sub(1) & 0xffff,
             Fault::RecordTwice => {
-                memory.write(Iova(self.buffer + RECORD_BYTES as u64), &bytes).expect("the campaign's buffer");
+                memory.write(second, &bytes).expect("the campaign's buffer");
             }
             _ => return,
         }
@@ -334,7 +342,7 @@ fn faults_of_the_model_are_noticed() {
         (Fault::SnoopTagTwice, "the tag is in use"),
         (Fault::SnoopElsewhere, "never had a copy"),
         (Fault::SnoopCurrent, "does not send"),
-        (Fault::OwnershipForgotten, "which are not owned"),
+        (Fault::SnoopForgotten, "the tag is in use"),
         (Fault::RecordShort, "LOST"),
         (Fault::RecordLong, "INVENTED"),
         (Fault::RecordOfAnotherResult, "the sequence of another result"),

@@ -178,7 +178,7 @@ impl Memory for DeviceMemory {
 fn never_written(addr: u64, seed: u64) -> Line {
     let mut line = [0; LINE_BYTES];
     for (word, bytes) in line.chunks_exact_mut(8).enumerate() {
-        let mut z = (addr + 8 * word as u64 ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut z = ((addr + 8 * word as u64) ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ z >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         bytes.copy_from_slice(&(z ^ z >> 31).to_le_bytes());

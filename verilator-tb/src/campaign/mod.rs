@@ -16,11 +16,13 @@
 //! model), else a [`Core`] fed with the slots that the device passed (RTL), which must decide each as it did.
 
 mod device;
+mod directed;
 mod queues;
 mod rtl;
 mod software;
 
 pub use device::{Commit, Dut, Model};
+pub use directed::Directed;
 pub use rtl::Rtl;
 
 use crate::host::{
@@ -32,7 +34,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
 use std::fmt;
-use tideline_abi::command::Completion;
+use tideline_abi::command::{Completion, flag};
 use tideline_abi::cxl::{Channels, NdrOpcode, RspOpcode, SnpOpcode};
 use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{
@@ -427,7 +429,7 @@ impl<'a> Campaign<'a> {
             let pages = &self.layout.pages;
             let apart = at == self.config.pages || pages[at as usize] != pages[at as usize - 1] + 1;
             if apart {
-                software.submit_map(device, &mut self.host, first, at);
+                software.map(device, &mut self.host, first, at);
                 self.software = Some(software);
                 self.settle(device)?;
                 software = self.software.take().expect("just put there");
@@ -544,9 +546,10 @@ impl<'a> Campaign<'a> {
         self.host.freeze(true);
         self.software.as_mut().expect("the device is up").quiet(true);
         self.settle(device)?;
-        for accessed in [false, true, false] {
+        for which in [0, flag::HARVEST_ACCESSED, 0] {
             let software = self.software.as_mut().expect("the device is up");
-            software.submit_final(device, &mut self.host, accessed);
+            let flags = flag::HARVEST_RECALL | flag::HARVEST_CLEAR | which;
+            software.harvest(device, &mut self.host, None, flags);
             self.settle(device)?;
         }
         for line in 0..self.config.pages * LINES_PER_PAGE as u32 {

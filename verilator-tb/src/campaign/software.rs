@@ -206,7 +206,8 @@ impl Software {
         {
             let sequence = waiting.sequence;
             // A merge beside a TRACK or UNMAP would leave open which came first.
-            let nack = self.running.is_none() && self.held.is_none() && self.rng.random_ratio(1, 6);
+            let nack =
+                !self.quiet && self.running.is_none() && self.held.is_none() && self.rng.random_ratio(1, 6);
             let opcode = if nack { Opcode::HarvestNack } else { Opcode::HarvestAck };
             let command = Command { param: sequence, ..Command::new(opcode) };
             if nack {
@@ -707,24 +708,32 @@ impl Software {
     }
 
     /// Maps a stretch of pages to the first set of frames.
-    pub(super) fn submit_map(&mut self, device: &mut impl Dut, host: &mut NastyHost, first: u32, end: u32) {
+    pub(super) fn map(&mut self, device: &mut impl Dut, host: &mut NastyHost, first: u32, end: u32) {
         let page = self.layout.pages[first as usize];
         let arg = (self.layout.frames[0] + first) as u64;
         self.submit(device, host, Command { page, count: end - first, arg, ..Command::new(Opcode::Map) });
     }
 
-    /// One harvest with recall of everything; the next one finds nothing.
-    pub(super) fn submit_final(&mut self, device: &mut impl Dut, host: &mut NastyHost, accessed: bool) {
-        let accessed = if accessed { flag::HARVEST_ACCESSED } else { 0 };
-        let harvest = Command {
-            flags: flag::HARVEST_RECALL | flag::HARVEST_CLEAR | accessed,
-            page: 0,
-            count: WINDOW_PAGES as u32,
-            arg: self.buffer.0,
-            param: BUFFER_RECORDS,
-            ..Command::new(Opcode::Harvest)
+    /// Tracks one page.
+    pub(super) fn track(&mut self, device: &mut impl Dut, host: &mut NastyHost, page: u32) {
+        let page = self.layout.pages[page as usize];
+        let flags = flag::TRACK_SET;
+        self.submit(device, host, Command { flags, page, count: 1, ..Command::new(Opcode::Track) });
+    }
+
+    /// Harvests everything, or one page.
+    pub(super) fn harvest(&mut self, device: &mut impl Dut, host: &mut NastyHost, page: Option<u32>, flags: u8) {
+        let (page, count) = match page {
+            Some(page) => (self.layout.pages[page as usize], 1),
+            None => (0, WINDOW_PAGES as u32),
         };
-        self.submit(device, host, harvest);
+        let (arg, param) = (self.buffer.0, BUFFER_RECORDS);
+        self.submit(device, host, Command { flags, page, count, arg, param, ..Command::new(Opcode::Harvest) });
+    }
+
+    /// A range command is under way.
+    pub(super) fn is_running(&self) -> bool {
+        self.running.is_some()
     }
 }
 

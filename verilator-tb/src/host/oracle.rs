@@ -527,3 +527,234 @@ fn merge(line: &mut Line, data: &Line, enables: u64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{Rng, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    /// What the host sees of one line, in order.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Seen {
+        Sent,
+        Done,
+        Begin,
+        /// A harvest that clears completes, and reports the line or not.
+        End(bool),
+    }
+
+    /// The verdict of the masks: None, or which event is wrong.
+    fn judge(history: &[Seen]) -> Option<usize> {
+        let mut epoch = Epoch::default();
+        history.iter().position(|event| match event {
+            Seen::Sent => {
+                epoch.sent(1, false, false);
+                false
+            }
+            Seen::Done => {
+                epoch.arrived(1, true);
+                false
+            }
+            Seen::Begin => {
+                epoch.begin(false);
+                false
+            }
+            Seen::End(reported) => epoch.report(*reported as u64, true) != (0, 0),
+        })
+    }
+
+    /// Intervals of event numbers: writes, and harvests with what they reported. A write that is still under way at
+    /// the end has not passed its slot, or has, as it likes.
+    fn intervals(history: &[Seen]) -> (Vec<(usize, usize)>, Vec<(usize, usize, bool)>) {
+        let (mut writes, mut harvests, mut sent, mut begin) = (Vec::new(), Vec::new(), None, 0);
+        for (at, event) in history.iter().enumerate() {
+            match *event {
+                Seen::Sent => sent = Some(at),
+                Seen::Done => writes.extend(sent.take().map(|from| (from, at))),
+                Seen::Begin => begin = at,
+                Seen::End(reported) => harvests.push((begin, at, reported)),
+            }
+        }
+        writes.extend(sent.map(|from| (from, history.len())));
+        (writes, harvests)
+    }
+
+    /// Whether slots inside the intervals exist that make every report right. Slots of harvests lie at 4n + 2, those
+    /// of writes before or behind them in the same gap, at 4n + 1 or 4n + 3.
+    fn explained(history: &[Seen]) -> bool {
+        let (writes, harvests) = intervals(history);
+        let mut slots = Vec::new();
+        explain_harvests(&writes, &harvests, &mut slots)
+    }
+
+    fn explain_harvests(
+        writes: &[(usize, usize)],
+        harvests: &[(usize, usize, bool)],
+        slots: &mut Vec<usize>,
+    ) -> bool {
+        match harvests.get(slots.len()) {
+            Some(&(begin, end, _)) => (begin..end).any(|gap| {
+                slots.push(4 * gap + 2);
+                let found = explain_harvests(writes, harvests, slots);
+                slots.pop();
+                found
+            }),
+            None => explain_writes(writes, harvests, slots, &mut vec![false; harvests.len()]),
+        }
+    }
+
+    fn explain_writes(
+        writes: &[(usize, usize)],
+        harvests: &[(usize, usize, bool)],
+        slots: &[usize],
+        written: &mut Vec<bool>,
+    ) -> bool {
+        let Some((&(sent, done), rest)) = writes.split_first() else {
+            return written.iter().zip(harvests).all(|(written, (_, _, reported))| written == reported);
+        };
+        let mut epochs: Vec<usize> = (sent..done)
+            .flat_map(|gap| [4 * gap + 1, 4 * gap + 3])
+            .map(|slot| slots.iter().filter(|&&harvest| harvest < slot).count())
+            .collect();
+        epochs.dedup();
+        epochs.into_iter().any(|epoch| {
+            let mut written = written.clone();
+            written.iter_mut().skip(epoch).take(1).for_each(|w| *w = true);
+            explain_writes(rest, harvests, slots, &mut written)
+        })
+    }
+
+    /// A random history of a right device, or of one that reports as it likes.
+    fn history(rng: &mut ChaCha8Rng, right: bool) -> Vec<Seen> {
+        let (mut out, mut flying, mut passed, mut running, mut taken) = (Vec::new(), false, false, None, false);
+        let mut dirty = false;
+        for _ in 0..rng.random_range(2..12) {
+            // Slots pass between what the host sees.
+            for _ in 0..2 {
+                if flying && !passed && rng.random() {
+                    (passed, dirty) = (true, true);
+                }
+                if running == Some(false) && !taken && rng.random() {
+                    (running, taken, dirty) = (Some(dirty), true, false);
+                } else if running == Some(false) && taken && rng.random_ratio(1, 8) && !right {
+                    running = Some(true);
+                }
+            }
+            if rng.random() {
+                if flying {
+                    dirty |= !passed;
+                    (flying, passed) = (false, false);
+                    out.push(Seen::Done);
+                } else {
+                    flying = true;
+                    out.push(Seen::Sent);
+                }
+            } else if let Some(mut reported) = running.take() {
+                if !taken {
+                    (reported, dirty) = (dirty, false);
+                }
+                taken = false;
+                out.push(Seen::End(if right { reported } else { rng.random() }));
+            } else {
+                running = Some(false);
+                out.push(Seen::Begin);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn a_right_device_is_never_blamed() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for _ in 0..200_000 {
+            let history = history(&mut rng, true);
+            assert!(explained(&history), "the generator is wrong: {history:?}");
+            assert_eq!(judge(&history), None, "{history:?}");
+        }
+    }
+
+    #[test]
+    fn the_masks_judge_as_an_exhaustive_search_does() {
+        let mut rng = ChaCha8Rng::seed_from_u64(2);
+        let (mut wrong, mut missed) = (0, 0);
+        for _ in 0..200_000 {
+            let history = history(&mut rng, false);
+            match (explained(&history), judge(&history)) {
+                (true, Some(at)) => panic!("event {at} blamed without reason: {history:?}"),
+                (false, None) => missed += 1,
+                (false, Some(_)) => wrong += 1,
+                (true, None) => {}
+            }
+        }
+        println!("{wrong} wrong histories found, {missed} missed");
+        assert!(wrong > 50_000);
+        assert_eq!(missed, 0);
+    }
+
+    fn one_page() -> Oracle {
+        let mut oracle = Oracle::new(&[7], &[3], |_, _| [0; LINE_BYTES]);
+        oracle.begin_move(0, 0, 1, Some(3));
+        oracle.moved(0, Verdict::Done, true);
+        oracle.end();
+        oracle.begin_track(1, 0, 1, true);
+        oracle.tracked(0, true, false);
+        oracle.end();
+        oracle
+    }
+
+    #[test]
+    fn with_recall_a_write_from_older_ownership_is_certain() {
+        for (since, mask, right) in [(5, 1, true), (5, 0, false), (15, 1, true), (15, 0, true)] {
+            let mut oracle = one_page();
+            oracle.begin(10, 0, 1, true);
+            oracle.write_sent(0, &[1; LINE_BYTES], u64::MAX, Some(since));
+            assert_eq!(oracle.report(0, mask, false, true).is_ok(), right, "since {since}, reported {mask}");
+        }
+    }
+
+    #[test]
+    fn without_recall_nothing_under_way_is_certain() {
+        let mut oracle = one_page();
+        oracle.begin(10, 0, 1, false);
+        oracle.write_sent(0, &[1; LINE_BYTES], u64::MAX, Some(5));
+        assert_eq!(oracle.report(0, 0, false, true), Ok(()));
+        oracle.end();
+        oracle.write_done(0);
+        oracle.begin(20, 0, 1, false);
+        let lost = oracle.report(0, 0, false, true);
+        assert_eq!(lost, Err(OracleError::Lost { what: "dirty", page: 7, lines: 1 }));
+    }
+
+    #[test]
+    fn a_result_that_was_merged_back_must_come_again() {
+        let mut oracle = one_page();
+        oracle.write_sent(3, &[1; LINE_BYTES], u64::MAX, None);
+        oracle.write_done(3);
+        for again in [true, false] {
+            oracle.begin(10, 0, 1, true);
+            assert_eq!(oracle.report(0, 8, false, true), Ok(()));
+            oracle.end();
+            if again {
+                oracle.merged_back(0, 8, false);
+            }
+        }
+        oracle.begin(10, 0, 1, true);
+        let invented = oracle.report(0, 8, false, true);
+        assert_eq!(invented, Err(OracleError::Invented { what: "dirty", page: 7, lines: 8 }));
+    }
+
+    #[test]
+    fn values_follow_byte_enables_and_frames() {
+        let mut oracle = one_page();
+        oracle.write_sent(2, &[9; LINE_BYTES], 0b10, None);
+        let mut expected = [0; LINE_BYTES];
+        expected[1] = 9;
+        assert_eq!(oracle.check_value(2, &expected), Ok(()));
+        assert!(oracle.check_value(2, &[9; LINE_BYTES]).is_err());
+        oracle.write_done(2);
+        oracle.begin_move(5, 0, 1, None);
+        oracle.moved(0, Verdict::Done, false);
+        assert_eq!(oracle.value(2), None);
+    }
+}

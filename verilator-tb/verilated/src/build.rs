@@ -5,7 +5,7 @@ use std::collections::hash_map::DefaultHasher;
 use std::fmt::Write;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 use std::{env, fs, io};
 
 /// A design on its way into a Rust program.
@@ -227,6 +227,17 @@ impl Verilation {
              }}"
         );
         text
+    }
+}
+
+/// How a build script ends: an error is told by cargo, line by line, instead of a panic's backtrace.
+pub fn exit(result: Result<(), impl std::fmt::Display>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            format!("{error:#}").lines().for_each(|line| println!("cargo::error={line}"));
+            ExitCode::FAILURE
+        }
     }
 }
 

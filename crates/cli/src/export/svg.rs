@@ -22,7 +22,7 @@ const TOP: usize = 78;
 const BOTTOM: usize = 56;
 const RIGHT: usize = 150;
 /// Labels closer than this would touch.
-const LABEL_GAP: usize = 14;
+const LABEL_GAP: usize = 12;
 /// Without a step in the addresses, a label each so many units.
 const LABEL_EVERY: usize = 90;
 /// Pages between two neighbours that count as a step in the addresses: 1 MiB.

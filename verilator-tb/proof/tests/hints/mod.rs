@@ -21,7 +21,7 @@ pub fn commands(kernel: &mut CommandExecutor, stimulus: &mut Stimulus) {
         opcode | stimulus.below(8) << 8 | stimulus.below(4) << 16,
         stimulus.below(0x1_0000) | stimulus.below(64) << 32,
         stimulus.below(1 << 20) * 64,
-        stimulus.below(3) | stimulus.below(2) * stimulus.below(64) << 32,
+        stimulus.below(3) | (stimulus.below(2) * stimulus.below(64)) << 32,
     ];
     kernel.command.next =
         words.iter().rev().fold(Bits::<512>::default(), |value, &word| value << 64 | bits::<512>(word));
