@@ -6,8 +6,10 @@ use clap::Args;
 use std::fs;
 use tideline_abi::render;
 
+type Render = fn() -> String;
+
 /// Each file, and what makes it.
-const FILES: [(&str, fn() -> String); 4] = [
+const FILES: [(&str, Render); 4] = [
     ("docs/registers.md", render::register_page),
     ("docs/codes.md", render::code_page),
     ("rtl/include/tideline_abi.vh", render::verilog_header),
