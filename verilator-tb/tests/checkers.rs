@@ -93,7 +93,7 @@ impl<D: Dut> Broken<D> {
     /// True once in 200 times.
     fn now(&mut self) -> bool {
         self.count += 1;
-        self.count % 200 == 0
+        self.count.is_multiple_of(200)
     }
 
     fn break_ndr(&mut self, mut ndr: S2mNdr, out: &mut VecDeque<S2mNdr>) {
@@ -237,7 +237,7 @@ impl<D: Dut> Dut for Broken<D> {
                     let at = Iova(self.sq + entry * ENTRY_BYTES as u64);
                     self.device.host_memory().read(at, &mut bytes).expect("the campaign's queue");
                     let command = Command::from_bytes(&bytes).0;
-                    if command.opcode == Opcode::Harvest as u8 && command.arg % 64 == 0 {
+                    if command.opcode == Opcode::Harvest as u8 && command.arg.is_multiple_of(64) {
                         self.buffer = command.arg;
                     }
                 }

@@ -49,7 +49,9 @@ impl Scene {
     fn before(self) -> (Option<RequestKind>, bool) {
         use RequestKind::{ReadAny, ReadShared};
         match self {
-            Scene::Evicted | Scene::KeptAndStoredAgain | Scene::KeptShared | Scene::KeptUnsaid => (Some(ReadAny), true),
+            Scene::Evicted | Scene::KeptAndStoredAgain | Scene::KeptShared | Scene::KeptUnsaid => {
+                (Some(ReadAny), true)
+            }
             Scene::WrittenOver | Scene::WrittenPartly | Scene::FetchedAndStored => (None, false),
             Scene::StoredSilently => (Some(ReadAny), false),
             Scene::UpgradedAndStored => (Some(ReadShared), false),
@@ -59,7 +61,8 @@ impl Scene {
     /// Tries to go on; true when it is over. A harvest that was faster (the line is gone) ends it too.
     fn go_on(self, host: &mut NastyHost, line: u32, begun: &mut bool) -> bool {
         use RequestKind::*;
-        let mut once = |kind, from: &[State]| *begun || !from.contains(&host.state(line)) || host.attempt(line, kind);
+        let mut once =
+            |kind, from: &[State]| *begun || !from.contains(&host.state(line)) || host.attempt(line, kind);
         let modified = [State::Modified];
         match self {
             Scene::Evicted => once(WriteInvalid, &modified),
@@ -158,7 +161,10 @@ fn every_offset<D: Dut>(device: D, late: bool, step: u64) {
                 length = length.max(cycles.unwrap_or_else(|e| panic!("{scene:?}, offset {offset}: {e}")));
                 offset += step;
             }
-            println!("{scene:?}, recall {recall}: {} offsets, harvest of at most {length} cycles", offset / step);
+            println!(
+                "{scene:?}, recall {recall}: {} offsets, harvest of at most {length} cycles",
+                offset / step
+            );
         }
     }
 }

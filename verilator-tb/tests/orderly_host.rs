@@ -4,8 +4,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 use tideline_abi::cxl::{
-    Channels, DrsOpcode, Line, M2sReq, M2sRwd, MetaValue, NdrOpcode, ReqOpcode, RspOpcode, RwdOpcode, S2mBisnp, S2mDrs,
-    S2mNdr, SnpOpcode,
+    Channels, DrsOpcode, Line, M2sReq, M2sRwd, MetaValue, NdrOpcode, ReqOpcode, RspOpcode, RwdOpcode,
+    S2mBisnp, S2mDrs, S2mNdr, SnpOpcode,
 };
 use tideline_driver::Hpa;
 use tideline_tb::host::{Access, EpochPage, OrderlyConfig, OrderlyError, OrderlyHost, State};
@@ -341,7 +341,11 @@ fn random_accesses_against_the_model_read_what_was_written() {
     }
     device.track_stop(tracker).expect("tracking stops");
     let machine = device.close().expect("the driver stops");
-    assert!(machine.host.stats().evictions > 1000 && machine.host.stats().snoop_writes > 100, "{}", machine.name());
+    assert!(
+        machine.host.stats().evictions > 1000 && machine.host.stats().snoop_writes > 100,
+        "{}",
+        machine.name()
+    );
 }
 
 /// Not a check: says how fast hits are (`cargo test --release -p tideline-tb --test orderly_host -- --ignored --nocapture`).

@@ -17,13 +17,17 @@
 
 mod device;
 mod directed;
+mod error;
 mod queues;
 mod rtl;
 mod software;
+mod summary;
 
 pub use device::{Commit, Dut, Model};
 pub use directed::Directed;
+pub use error::{CampaignError, Failure};
 pub use rtl::Rtl;
+pub use summary::{Counters, Summary};
 
 use crate::host::{
     Hpa, Levels, NastyConfig, NastyError, NastyHost, NastyStats, Oracle, OracleError, PageMap, RequestKind,
@@ -82,238 +86,6 @@ impl Config {
         }
     }
 }
-
-/// What the software counted.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Counters {
-    /// Completions.
-    pub commands: u64,
-    /// Harvests with a result.
-    pub harvests: u64,
-    /// Of these cut off by their buffer and continued.
-    pub partial: u64,
-    /// Lines reported.
-    pub reported: u64,
-    /// Results refused.
-    pub nacks: u64,
-    /// TRACK.
-    pub tracks: u64,
-    /// MAP and UNMAP.
-    pub moves: u64,
-    /// ABORT sent.
-    pub aborts: u64,
-    /// Commands that were cut off.
-    pub aborted: u64,
-    /// Commands beside a range command, and commands that must be refused.
-    pub refused: u64,
-    /// Commands that met a recall timeout.
-    pub timeouts: u64,
-    /// Resets.
-    pub resets: u64,
-}
-
-/// What a campaign did.
-#[derive(Clone, Debug)]
-pub struct Summary {
-    /// Name of the device.
-    pub device: &'static str,
-    /// Its seed.
-    pub seed: u64,
-    /// Cycles.
-    pub cycles: u64,
-    /// What the host counted.
-    pub host: NastyStats,
-    /// What the software counted.
-    pub software: Counters,
-    /// Commit slots compared with the model.
-    pub slots: u64,
-    /// Clean copies compared with memory.
-    pub copies: u64,
-}
-
-impl Summary {
-    /// The rows of the contract that the host can reach and this campaign did not.
-    pub fn missing_rows(&self) -> Vec<String> {
-        use NdrOpcode::{Cmp, CmpE, CmpS};
-        use RequestKind::*;
-        let mut missing = Vec::new();
-        let mut need = |kind: RequestKind, ndr: NdrOpcode, poison: bool| {
-            if self.host.answers[kind as usize][ndr as usize][poison as usize] == 0 {
-                missing.push(format!("{} -> {ndr:?}{}", kind.label(), if poison { ", poison" } else { "" }));
-            }
-        };
-        for kind in [ReadAny, OwnAny, OwnNtAny] {
-            need(kind, CmpE, false);
-        }
-        for kind in [ReadShared, ReadData, OwnShared, OwnNtShared] {
-            need(kind, CmpS, false);
-        }
-        for kind in [ReadAny, ReadShared, ReadData] {
-            need(kind, CmpS, true);
-        }
-        for kind in [ReadCurrent, ReadOnce, ReadInvalid] {
-            need(kind, Cmp, false);
-            need(kind, Cmp, true);
-        }
-        for kind in [OwnAny, OwnNtAny, OwnShared, OwnNtShared, OwnInvalid, OwnNtInvalid, OwnNone, CleanEvict]
-        {
-            need(kind, Cmp, false);
-        }
-        for kind in [WriteInvalid, WriteAny, WriteShared, WriteNone, WriteOver, WritePartial, SnoopWrite] {
-            need(kind, Cmp, false);
-        }
-        for state in [State::Invalid, State::Shared, State::Exclusive, State::Modified] {
-            for invalidate in [false, true] {
-                for keep in [false, true] {
-                    let possible = !keep || !invalidate && state != State::Invalid;
-                    let seen = self.host.snooped[state as usize][invalidate as usize][keep as usize];
-                    if possible && seen == 0 {
-                        missing.push(format!("snoop of {state:?}: invalidate {invalidate}, kept {keep}"));
-                    }
-                }
-            }
-        }
-        for (count, what) in self.host.conflicts.iter().zip(["request", "write"]) {
-            if *count == 0 {
-                missing.push(format!("BIConflict for an outstanding {what}"));
-            }
-        }
-        missing
-    }
-}
-
-impl fmt::Display for Summary {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { device, seed, cycles, host, software: s, slots, copies } = self;
-        writeln!(f, "{device}, seed {seed:#x}: {} requests in {cycles} cycles", host.requests())?;
-        for &kind in RequestKind::ALL {
-            writeln!(f, "  {:<26}{:>12}", kind.label(), host.sent[kind as usize])?;
-        }
-        let snoops: u64 = host.snooped.iter().flatten().flatten().sum();
-        writeln!(f, "  {snoops} snoops, conflicts for requests / writes {:?}", host.conflicts)?;
-        writeln!(
-            f,
-            "  {} stores, {} silent changes, {} violations",
-            host.stores, host.silent, host.violations
-        )?;
-        writeln!(
-            f,
-            "  {} completions: {} harvests ({} continued, {} refused), {} lines reported, {} TRACK, {} MAP / UNMAP",
-            s.commands, s.harvests, s.partial, s.nacks, s.reported, s.tracks, s.moves
-        )?;
-        writeln!(f, "  {} ABORT, {} cut off, {} aside, {} resets", s.aborts, s.aborted, s.refused, s.resets)?;
-        write!(f, "  {slots} commit slots and {copies} clean copies compared")
-    }
-}
-
-/// Why a campaign failed.
-#[derive(Debug, thiserror::Error)]
-pub enum CampaignError {
-    /// The host saw something wrong.
-    #[error(transparent)]
-    Host(#[from] NastyError),
-    /// The device broke a rule of an interface.
-    #[error("device: {0}")]
-    Device(#[from] DeviceError),
-    /// A completion that the command does not allow.
-    #[error("{command}: completed with {status}: {completion:x?}")]
-    Completion {
-        /// The command.
-        command: String,
-        /// Its completion.
-        completion: Completion,
-        /// Name of its status.
-        status: String,
-    },
-    /// The host may write lines that the device does not know as owned.
-    #[error("page {page:#x}: the host may write lines {lines:#018x}, which are not owned")]
-    NotOwned {
-        /// Page of the window.
-        page: u32,
-        /// The lines.
-        lines: u64,
-    },
-    /// Memory changed under a copy of the host.
-    #[error("line {line:#x} of the campaign: the host holds {copy:02x?}, memory {memory:02x?}")]
-    Stale {
-        /// Index of the line.
-        line: u32,
-        /// The host's copy.
-        copy: Vec<u8>,
-        /// What memory holds.
-        memory: Vec<u8>,
-    },
-    /// A slot was decided otherwise than the model does.
-    #[error("the device decided {device:x?}, the model {model:x?}")]
-    Lockstep {
-        /// The slot, and the device's decision.
-        device: Box<Commit>,
-        /// The slot, and the model's decision.
-        model: Box<Commit>,
-    },
-    /// A request passed its slot while its page was being recalled.
-    #[error("{slot:x?}: a request passed while {snoops} snoops of its page were outstanding")]
-    Recalled {
-        /// The slot.
-        slot: Box<Slot>,
-        /// Snoops without a response.
-        snoops: u32,
-    },
-    /// An error bit was set that nothing explains.
-    #[error("ERROR is {bits:#x}, explained are {explained:#x}")]
-    ErrorBits {
-        /// The register.
-        bits: u32,
-        /// What may be set.
-        explained: u32,
-    },
-    /// The generation did not go up by one.
-    #[error("generation {before} became {after} at a reset")]
-    Generation {
-        /// Before.
-        before: u32,
-        /// After.
-        after: u32,
-    },
-    /// Nothing was answered for too long.
-    #[error("stuck: {outstanding} transactions, {snoops} snoops, command under way: {command}")]
-    Stuck {
-        /// Transactions of the host.
-        outstanding: u32,
-        /// Snoops at hand.
-        snoops: u32,
-        /// A command is under way.
-        command: bool,
-    },
-}
-
-impl From<OracleError> for CampaignError {
-    fn from(error: OracleError) -> Self {
-        CampaignError::Host(NastyError::Oracle(error))
-    }
-}
-
-/// A failed campaign: what, when, and the history of the line.
-#[derive(Debug)]
-pub struct Failure {
-    /// Its seed.
-    pub seed: u64,
-    /// The cycle.
-    pub cycle: u64,
-    /// What.
-    pub error: CampaignError,
-    /// What lately happened to the lines that the error is about.
-    pub history: Vec<String>,
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {:#x}, cycle {}: {}", self.seed, self.cycle, self.error)?;
-        self.history.iter().try_for_each(|line| writeln!(f, "{line}"))
-    }
-}
-
-impl std::error::Error for Failure {}
 
 /// Cycles without an answer after which something is stuck.
 const PATIENCE: u64 = 2_000_000;
@@ -448,7 +220,7 @@ impl<'a> Campaign<'a> {
         device.take_commits(&mut self.commits);
         self.committed()?;
         self.check_ownership(device)?;
-        if self.host.now() % 16 == 0 {
+        if self.host.now().is_multiple_of(16) {
             let line = self.rng.random_range(0..self.config.pages * LINES_PER_PAGE as u32);
             self.check_copy(device, line)?;
             self.check_alive()?;

@@ -154,7 +154,7 @@ impl Software {
             return self.await_reset(device, host, channels, counters);
         }
         let now = host.now();
-        if now % 2 == 0
+        if now.is_multiple_of(2)
             && let Some(completion) = self.queues.poll(device)
         {
             return self.completed(device, host, counters, completion);
@@ -722,13 +722,23 @@ impl Software {
     }
 
     /// Harvests everything, or one page.
-    pub(super) fn harvest(&mut self, device: &mut impl Dut, host: &mut NastyHost, page: Option<u32>, flags: u8) {
+    pub(super) fn harvest(
+        &mut self,
+        device: &mut impl Dut,
+        host: &mut NastyHost,
+        page: Option<u32>,
+        flags: u8,
+    ) {
         let (page, count) = match page {
             Some(page) => (self.layout.pages[page as usize], 1),
             None => (0, WINDOW_PAGES as u32),
         };
         let (arg, param) = (self.buffer.0, BUFFER_RECORDS);
-        self.submit(device, host, Command { flags, page, count, arg, param, ..Command::new(Opcode::Harvest) });
+        self.submit(
+            device,
+            host,
+            Command { flags, page, count, arg, param, ..Command::new(Opcode::Harvest) },
+        );
     }
 
     /// A range command is under way.

@@ -544,6 +544,11 @@ mod tests {
         End(bool),
     }
 
+    /// First and last event number.
+    type Write = (usize, usize);
+    /// The same, and what was reported.
+    type Harvest = (usize, usize, bool);
+
     /// The verdict of the masks: None, or which event is wrong.
     fn judge(history: &[Seen]) -> Option<usize> {
         let mut epoch = Epoch::default();
@@ -566,7 +571,7 @@ mod tests {
 
     /// Intervals of event numbers: writes, and harvests with what they reported. A write that is still under way at
     /// the end has not passed its slot, or has, as it likes.
-    fn intervals(history: &[Seen]) -> (Vec<(usize, usize)>, Vec<(usize, usize, bool)>) {
+    fn intervals(history: &[Seen]) -> (Vec<Write>, Vec<Harvest>) {
         let (mut writes, mut harvests, mut sent, mut begin) = (Vec::new(), Vec::new(), None, 0);
         for (at, event) in history.iter().enumerate() {
             match *event {
@@ -589,8 +594,8 @@ mod tests {
     }
 
     fn explain_harvests(
-        writes: &[(usize, usize)],
-        harvests: &[(usize, usize, bool)],
+        writes: &[Write],
+        harvests: &[Harvest],
         slots: &mut Vec<usize>,
     ) -> bool {
         match harvests.get(slots.len()) {
@@ -600,15 +605,15 @@ mod tests {
                 slots.pop();
                 found
             }),
-            None => explain_writes(writes, harvests, slots, &mut vec![false; harvests.len()]),
+            None => explain_writes(writes, harvests, slots, &vec![false; harvests.len()]),
         }
     }
 
     fn explain_writes(
-        writes: &[(usize, usize)],
-        harvests: &[(usize, usize, bool)],
+        writes: &[Write],
+        harvests: &[Harvest],
         slots: &[usize],
-        written: &mut Vec<bool>,
+        written: &[bool],
     ) -> bool {
         let Some((&(sent, done), rest)) = writes.split_first() else {
             return written.iter().zip(harvests).all(|(written, (_, _, reported))| written == reported);
@@ -619,15 +624,16 @@ mod tests {
             .collect();
         epochs.dedup();
         epochs.into_iter().any(|epoch| {
-            let mut written = written.clone();
+            let mut written = written.to_vec();
             written.iter_mut().skip(epoch).take(1).for_each(|w| *w = true);
-            explain_writes(rest, harvests, slots, &mut written)
+            explain_writes(rest, harvests, slots, &written)
         })
     }
 
     /// A random history of a right device, or of one that reports as it likes.
     fn history(rng: &mut ChaCha8Rng, right: bool) -> Vec<Seen> {
-        let (mut out, mut flying, mut passed, mut running, mut taken) = (Vec::new(), false, false, None, false);
+        let (mut out, mut flying, mut passed, mut running, mut taken) =
+            (Vec::new(), false, false, None, false);
         let mut dirty = false;
         for _ in 0..rng.random_range(2..12) {
             // Slots pass between what the host sees.

@@ -714,7 +714,7 @@ fn note(mask: &mut [u64], other: &[u64], touched: &mut Vec<u32>, line: u32) {
 
 #[inline]
 fn put_word(line: &mut Line, addr: u64, value: u64) {
-    let at = addr as usize % LINE_BYTES & !7;
+    let at = (addr as usize % LINE_BYTES) & !7;
     line[at..at + 8].copy_from_slice(&value.to_le_bytes());
 }
 

@@ -18,7 +18,7 @@ use tideline_trace::{Input, Output, Recorder};
 /// What the database is told to do.
 const SCRIPT: &str = include_str!("../../demo/orders.sql");
 /// Instructions that SCRIPT takes, for the progress bar alone.
-const EXPECTED_INSTRUCTIONS: u64 = 20_000_000;
+const EXPECTED_INSTRUCTIONS: u64 = 22_200_000;
 
 /// Record sqlite3 at work, replay it into the Verilated RTL, and show what the device found
 ///
