@@ -20,13 +20,13 @@ pub fn map_unmap_remap<C: Carrier>(mut device: Device<C>) -> Outcome {
     for n in 0..64 {
         assert_eq!(device.load(line(300, n))?, pattern(n.into()));
         assert_eq!(device.load(line(9, n))?, pattern(64 + u64::from(n)));
-        assert_eq!(device.load(line(0, n))?, [0; 64], "frame 99 was never written");
+        assert_ne!(device.load(line(0, n))?, pattern(n.into()), "frame 99 shows what frame 40 holds");
     }
     // The other way round: what the host holds of a page must not outlive its map.
     device.store(line(0, 0), &pattern(1000))?;
     device.unmap(pages(0, 1))?;
     device.map(pages(0, 1), Frame(98))?;
-    assert_eq!(device.load(line(0, 0))?, [0; 64]);
+    assert_ne!(device.load(line(0, 0))?, pattern(1000), "frame 98 shows what frame 99 holds");
     device.unmap(pages(0, 1))?;
     device.map(pages(0, 1), Frame(99))?;
     assert_eq!(device.load(line(0, 0))?, pattern(1000));

@@ -115,4 +115,3 @@ impl fmt::Display for Failure {
 }
 
 impl std::error::Error for Failure {}
-

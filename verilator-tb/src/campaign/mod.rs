@@ -30,15 +30,12 @@ pub use rtl::Rtl;
 pub use summary::{Counters, Summary};
 
 use crate::host::{
-    Hpa, Levels, NastyConfig, NastyError, NastyHost, NastyStats, Oracle, OracleError, PageMap, RequestKind,
-    State, Violations,
+    Hpa, Levels, NastyConfig, NastyError, NastyHost, Oracle, OracleError, PageMap, Violations,
 };
-use crate::rtl_device::DeviceError;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
-use std::fmt;
-use tideline_abi::command::{Completion, flag};
+use tideline_abi::command::flag;
 use tideline_abi::cxl::{Channels, NdrOpcode, RspOpcode, SnpOpcode};
 use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{

@@ -126,4 +126,3 @@ impl fmt::Display for Summary {
         write!(f, "  {slots} commit slots and {copies} clean copies compared")
     }
 }
-

@@ -593,11 +593,7 @@ mod tests {
         explain_harvests(&writes, &harvests, &mut slots)
     }
 
-    fn explain_harvests(
-        writes: &[Write],
-        harvests: &[Harvest],
-        slots: &mut Vec<usize>,
-    ) -> bool {
+    fn explain_harvests(writes: &[Write], harvests: &[Harvest], slots: &mut Vec<usize>) -> bool {
         match harvests.get(slots.len()) {
             Some(&(begin, end, _)) => (begin..end).any(|gap| {
                 slots.push(4 * gap + 2);
@@ -609,12 +605,7 @@ mod tests {
         }
     }
 
-    fn explain_writes(
-        writes: &[Write],
-        harvests: &[Harvest],
-        slots: &[usize],
-        written: &[bool],
-    ) -> bool {
+    fn explain_writes(writes: &[Write], harvests: &[Harvest], slots: &[usize], written: &[bool]) -> bool {
         let Some((&(sent, done), rest)) = writes.split_first() else {
             return written.iter().zip(harvests).all(|(written, (_, _, reported))| written == reported);
         };

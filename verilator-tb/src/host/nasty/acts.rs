@@ -90,7 +90,7 @@ impl NastyHost {
         }
     }
 
-    pub(super) fn pick(&mut self) -> u32 {
+    fn pick(&mut self) -> u32 {
         let rng = &mut self.rng;
         let per_page = LINES_PER_PAGE as u32;
         match self.phase.pattern {
@@ -127,7 +127,7 @@ impl NastyHost {
         true
     }
 
-    pub(super) fn drop_silently(&mut self, line: u32) {
+    fn drop_silently(&mut self, line: u32) {
         let reading = self.transaction(line).is_some_and(|t| !t.kind.is_write());
         let cached = &self.lines[line as usize];
         let next = match cached.state {
@@ -190,7 +190,7 @@ impl NastyHost {
         true
     }
 
-    pub(super) fn request(&mut self, line: u32, kind: RequestKind) {
+    fn request(&mut self, line: u32, kind: RequestKind) {
         use RequestKind::*;
         let rng = &mut self.rng;
         let any_meta = [MetaValue::Invalid, MetaValue::Any, MetaValue::Shared][below(rng, 3) as usize];
@@ -254,7 +254,7 @@ impl NastyHost {
         }
     }
 
-    pub(super) fn write_over(&mut self, line: u32, kind: RequestKind) {
+    fn write_over(&mut self, line: u32, kind: RequestKind) {
         self.stamp += 1;
         let mut data = [0; LINE_BYTES];
         for (at, bytes) in data.chunks_exact_mut(8).enumerate() {
@@ -280,7 +280,7 @@ impl NastyHost {
     }
 
     #[expect(clippy::too_many_arguments, reason = "the fields of one message")]
-    pub(super) fn put_write(
+    fn put_write(
         &mut self,
         line: u32,
         kind: RequestKind,
@@ -306,7 +306,7 @@ impl NastyHost {
         self.rwd.push(self.now, message, &mut self.rng);
     }
 
-    pub(super) fn violate(&mut self) {
+    fn violate(&mut self) {
         let on = self.config.violations;
         let rng = &mut self.rng;
         let tag = (FOREIGN | below(rng, 0x4000) as u16) ^ self.salt;

@@ -40,7 +40,7 @@ impl NastyHost {
         Ok(())
     }
 
-    pub(super) fn ndr_arrived(&mut self, ndr: S2mNdr) -> Result<(), NastyError> {
+    fn ndr_arrived(&mut self, ndr: S2mNdr) -> Result<(), NastyError> {
         let bad = |line, why| Err(message("NDR", ndr.opcode, ndr.tag, line, why));
         if ndr.opcode == NdrOpcode::BiConflictAck as u8 {
             let Some(line) = self.snoop_tags[ndr.tag as usize].checked_sub(1) else {
@@ -78,7 +78,7 @@ impl NastyHost {
         Ok(())
     }
 
-    pub(super) fn drs_arrived(&mut self, drs: &S2mDrs) -> Result<(), NastyError> {
+    fn drs_arrived(&mut self, drs: &S2mDrs) -> Result<(), NastyError> {
         let bad = |line, why| Err(message("DRS", drs.opcode, drs.tag, line, why));
         let Some(index) = self.live(drs.tag) else { return bad(None, "no transaction has this tag") };
         let t = self.transactions[index as usize];
@@ -95,14 +95,14 @@ impl NastyHost {
         Ok(())
     }
 
-    pub(super) fn read_arrived(&mut self, index: u16) {
+    fn read_arrived(&mut self, index: u16) {
         let t = &self.transactions[index as usize];
         if t.ndr_arrived && t.drs_arrived {
             self.oracle.read_done(t.line, !t.poison);
         }
     }
 
-    pub(super) fn bisnp_arrived(&mut self, snoop: S2mBisnp) -> Result<(), NastyError> {
+    fn bisnp_arrived(&mut self, snoop: S2mBisnp) -> Result<(), NastyError> {
         let bad = |line, why| Err(message("BISnp", snoop.opcode, snoop.tag, line, why));
         let known = [SnpOpcode::BiSnpData as u8, SnpOpcode::BiSnpInv as u8].contains(&snoop.opcode);
         if !known || snoop.tag as usize >= BI_TAGS || !snoop.addr.is_multiple_of(LINE_BYTES as u64) {
@@ -161,7 +161,7 @@ impl NastyHost {
     }
 
     /// Ends a transaction if all of its answer is there.
-    pub(super) fn complete(&mut self, index: u16) -> Result<(), NastyError> {
+    fn complete(&mut self, index: u16) -> Result<(), NastyError> {
         let t = self.transactions[index as usize];
         let Some(ndr) = t.ndr else { return Ok(()) };
         if t.kind.is_read() && t.drs.is_none() {
@@ -185,7 +185,7 @@ impl NastyHost {
     }
 
     /// The contract's tables: what this request may be answered with.
-    pub(super) fn check_answer(&self, t: &Transaction, ndr: NdrOpcode) -> Result<(), &'static str> {
+    fn check_answer(&self, t: &Transaction, ndr: NdrOpcode) -> Result<(), &'static str> {
         use RequestKind::*;
         if t.kind.is_write() {
             return if ndr == NdrOpcode::Cmp { Ok(()) } else { Err("a write is answered by Cmp") };
@@ -238,7 +238,7 @@ impl NastyHost {
         }
     }
 
-    pub(super) fn check_data(&mut self, t: &Transaction, drs: &S2mDrs) -> Result<(), NastyError> {
+    fn check_data(&mut self, t: &Transaction, drs: &S2mDrs) -> Result<(), NastyError> {
         let page = t.line / LINES_PER_PAGE as u32;
         let same = self.oracle.generations(page).0 == t.generations.0;
         // A read that a MAP or UNMAP overlapped may have been served by either frame. If it left a copy, that is
@@ -249,7 +249,7 @@ impl NastyHost {
         Ok(())
     }
 
-    pub(super) fn install(&mut self, t: &Transaction, ndr: NdrOpcode, poison: bool) {
+    fn install(&mut self, t: &Transaction, ndr: NdrOpcode, poison: bool) {
         use RequestKind::*;
         let line = t.line;
         let state = self.lines[line as usize].state;

@@ -53,6 +53,12 @@ impl NastyError {
     }
 }
 
-pub(super) fn message(channel: &'static str, opcode: u8, tag: u16, line: Option<u32>, why: &'static str) -> NastyError {
+pub(super) fn message(
+    channel: &'static str,
+    opcode: u8,
+    tag: u16,
+    line: Option<u32>,
+    why: &'static str,
+) -> NastyError {
     NastyError::Message { channel, opcode, tag, line, why }
 }

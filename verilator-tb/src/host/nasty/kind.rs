@@ -109,4 +109,3 @@ impl NastyStats {
         self.sent.iter().sum::<u64>() - self.sent[RequestKind::Speculative as usize]
     }
 }
-

@@ -18,7 +18,7 @@ impl NastyHost {
     }
 
     /// One step of one snoop; true when it is over.
-    pub(super) fn answer_snoop(&mut self, line: u32) -> bool {
+    fn answer_snoop(&mut self, line: u32) -> bool {
         let own = self.transaction(line).copied();
         match self.lines[line as usize].snooping {
             Snooping::Fresh => match own {
@@ -40,7 +40,7 @@ impl NastyHost {
         false
     }
 
-    pub(super) fn conflict(&mut self, line: u32, why: usize) {
+    fn conflict(&mut self, line: u32, why: usize) {
         self.stats.conflicts[why] += 1;
         let tag = self.lines[line as usize].snoop_tag;
         self.lines[line as usize].snooping = Snooping::Conflict;
@@ -58,7 +58,7 @@ impl NastyHost {
         self.rwd.push(self.now, message, &mut self.rng);
     }
 
-    pub(super) fn resolve(&mut self, line: u32) {
+    fn resolve(&mut self, line: u32) {
         let cached = &self.lines[line as usize];
         let invalidate = cached.snoop_invalidate;
         let (state, filled) = (cached.state, cached.filled);
@@ -80,7 +80,7 @@ impl NastyHost {
         self.set_state(line, if keep { State::Shared } else { State::Invalid });
     }
 
-    pub(super) fn respond(&mut self, line: u32, response: RspOpcode) {
+    fn respond(&mut self, line: u32, response: RspOpcode) {
         let violations = self.config.violations;
         let cached = &mut self.lines[line as usize];
         cached.snooping = Snooping::None;
