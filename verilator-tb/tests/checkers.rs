@@ -22,6 +22,7 @@ enum Fault {
     AnswerTwice,
     AnswerLost,
     AnswerUnasked,
+    Dead,
     ReservedAnswer,
     GrantUnasked,
     Data,
@@ -168,7 +169,7 @@ impl<D: Dut> Broken<D> {
             Fault::RecordShort => record.mask &= record.mask - 1,
             Fault::RecordLong => record.mask |= record.mask + 1,
             Fault::RecordOfAnotherResult => record.sequence += 1,
-            Fault::RecordElsewhere => record.page = record.page.wrapping_sub(1) & 0xffff,
+            Fault::RecordElsewhere => record.page |= 0x1_0000,
             Fault::RecordTwice => {
                 memory.write(second, &bytes).expect("the campaign's buffer");
             }
@@ -185,6 +186,9 @@ impl<D: Dut> Dut for Broken<D> {
 
     fn tick(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
         self.cycle += 1;
+        if self.fault == Fault::Dead && self.cycle > 20_000 {
+            return Ok(());
+        }
         let old = (channels.s2m_ndr.len(), channels.s2m_drs.len(), channels.s2m_bisnp.len());
         self.device.tick(channels)?;
         let new = channels.s2m_ndr.split_off(old.0);
@@ -327,6 +331,7 @@ fn faults_of_the_model_are_noticed() {
     for (fault, expected) in [
         (Fault::AnswerTwice, "answered twice"),
         (Fault::AnswerLost, "RecallTimeout"),
+        (Fault::Dead, "stuck"),
         (Fault::AnswerUnasked, "no transaction has this tag"),
         (Fault::ReservedAnswer, "reserved opcode"),
         (Fault::GrantUnasked, "answer"),

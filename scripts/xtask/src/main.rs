@@ -45,10 +45,15 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("xtask lies in scripts/xtask")
 }
 
+/// Where all output goes.
+fn output() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from);
+    root().join(target).join("xtask")
+}
+
 /// A folder for files that are made again each time, emptied.
 fn scratch(name: &str) -> Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let dir = root().join(target).join("xtask").join(name);
+    let dir = output().join(name);
     if dir.exists() {
         std::fs::remove_dir_all(&dir)?;
     }

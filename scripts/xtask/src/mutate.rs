@@ -124,6 +124,8 @@ fn cargo(rtl: &Path, arguments: &[&str]) -> Result<Output> {
         .args(CAMPAIGN)
         .args(arguments)
         .env("TIDELINE_RTL_DIR", rtl)
+        // A folder of its own: else the next ordinary build would compile the device again.
+        .env("CARGO_TARGET_DIR", crate::output().join("mutants"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

@@ -66,7 +66,7 @@ impl<T> Wire<T> {
         }
     }
 
-    /// Like [`Wire::pop`], but sometimes one of the next messages overtakes, if none up to it is `pinned`.
+    /// Like [`Wire::pop`], but sometimes one of the next messages overtakes those before it, unless it is `pinned`.
     pub(crate) fn pop_any(
         &mut self,
         now: u64,
@@ -75,7 +75,7 @@ impl<T> Wire<T> {
     ) -> Option<T> {
         if self.queue.len() > 1 && one_in(rng, 4) {
             let at = 1 + below(rng, (self.queue.len() as u32 - 1).min(7)) as usize;
-            if self.queue.iter().take(at + 1).all(|(_, message)| !pinned(message)) {
+            if !pinned(&self.queue[at].1) {
                 return self.queue.remove(at).map(|(_, message)| message);
             }
         }

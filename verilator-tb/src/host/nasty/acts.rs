@@ -1,6 +1,28 @@
 //! What the host does of its own: requests, stores, silent changes; and violations.
 
 use super::*;
+use RequestKind::*;
+
+/// What the host does to a line in this state; a kind named twice is twice as likely.
+#[rustfmt::skip]
+const fn choices(state: State) -> &'static [RequestKind] {
+    match state {
+        State::Modified => &[WriteInvalid, WriteInvalid, WriteAny, WriteShared, WriteNone, Speculative],
+        State::Exclusive => &[
+            CleanEvict, OwnInvalid, OwnNtInvalid, OwnShared, OwnNtShared, OwnNone, ReadShared, ReadCurrent, ReadOnce,
+            ReadInvalid, WriteOver, WritePartial,
+        ],
+        State::Shared => &[
+            ReadAny, OwnAny, OwnAny, OwnNtAny, OwnShared, OwnNtShared, CleanEvict, OwnInvalid, OwnNone, ReadShared,
+            ReadCurrent, ReadInvalid, WriteOver, WritePartial, Speculative,
+        ],
+        State::Invalid => &[
+            ReadAny, ReadAny, ReadAny, ReadAny, ReadShared, ReadShared, ReadData, ReadData, ReadCurrent, ReadOnce,
+            ReadInvalid, OwnAny, OwnAny, OwnNtAny, OwnShared, OwnInvalid, OwnNtInvalid, OwnNone, Speculative,
+            WriteOver, WriteOver, WritePartial, WritePartial,
+        ],
+    }
+}
 
 impl NastyHost {
     pub(super) fn act(&mut self) {
@@ -10,70 +32,7 @@ impl NastyHost {
         for _ in 0..actions {
             let line = self.pick();
             if below(&mut self.rng, self.phase.quiet) == 0 {
-                let weights: &[RequestKind] = {
-                    use RequestKind::*;
-                    match self.lines[line as usize].state {
-                        State::Modified => {
-                            &[WriteInvalid, WriteInvalid, WriteAny, WriteShared, WriteNone, Speculative]
-                        }
-                        State::Exclusive => &[
-                            CleanEvict,
-                            OwnInvalid,
-                            OwnNtInvalid,
-                            OwnShared,
-                            OwnNone,
-                            ReadCurrent,
-                            ReadOnce,
-                            WriteOver,
-                            WritePartial,
-                            ReadShared,
-                            OwnNtShared,
-                            ReadInvalid,
-                        ],
-                        State::Shared => &[
-                            ReadAny,
-                            OwnAny,
-                            OwnAny,
-                            OwnNtAny,
-                            OwnShared,
-                            OwnNtShared,
-                            CleanEvict,
-                            OwnInvalid,
-                            OwnNone,
-                            ReadShared,
-                            ReadCurrent,
-                            WriteOver,
-                            WritePartial,
-                            ReadInvalid,
-                            Speculative,
-                        ],
-                        State::Invalid => &[
-                            ReadAny,
-                            ReadAny,
-                            ReadAny,
-                            ReadAny,
-                            ReadShared,
-                            ReadShared,
-                            ReadData,
-                            ReadData,
-                            ReadCurrent,
-                            ReadOnce,
-                            ReadInvalid,
-                            OwnAny,
-                            OwnAny,
-                            OwnNtAny,
-                            OwnShared,
-                            OwnInvalid,
-                            OwnNtInvalid,
-                            OwnNone,
-                            Speculative,
-                            WriteOver,
-                            WriteOver,
-                            WritePartial,
-                            WritePartial,
-                        ],
-                    }
-                };
+                let weights = choices(self.lines[line as usize].state);
                 let kind = weights[below(&mut self.rng, weights.len() as u32) as usize];
                 self.attempt(line, kind);
             } else {
@@ -143,7 +102,6 @@ impl NastyHost {
 
     /// Does one thing to a line now; false if the protocol does not allow it in the line's state.
     pub fn attempt(&mut self, line: u32, kind: RequestKind) -> bool {
-        use RequestKind::*;
         let cached = &self.lines[line as usize];
         let page = line / LINES_PER_PAGE as u32;
         if kind != Speculative
@@ -191,7 +149,6 @@ impl NastyHost {
     }
 
     fn request(&mut self, line: u32, kind: RequestKind) {
-        use RequestKind::*;
         let rng = &mut self.rng;
         let any_meta = [MetaValue::Invalid, MetaValue::Any, MetaValue::Shared][below(rng, 3) as usize];
         let random_field = if one_in(rng, 2) { MetaField::NoOp } else { MetaField::Meta0State };
@@ -236,7 +193,6 @@ impl NastyHost {
     }
 
     pub(super) fn write_back(&mut self, line: u32, kind: RequestKind, meta: Option<MetaValue>) {
-        use RequestKind::*;
         let (next, field, meta) = match kind {
             WriteInvalid => (State::Invalid, MetaField::Meta0State, MetaValue::Invalid),
             WriteAny => (State::Exclusive, MetaField::Meta0State, MetaValue::Any),
@@ -348,14 +304,25 @@ impl NastyHost {
                 let opcode = below(rng, 16) as u8;
                 self.birsp.push(self.now, (M2sBirsp { opcode, tag }, u32::MAX), rng);
             }
-            3 if on.outside => {
-                // MemSpecRd outside and MemInv outside: the first is dropped, the second would be answered, so the
-                // harmless one goes out; answered ones are the directed test's.
-                let outside = self.config.window_base.0
-                    + (self.config.window_pages as u64 + below(rng, 1000) as u64) * PAGE_BYTES as u64;
-                request.opcode = ReqOpcode::MemSpecRd as u8;
-                request.addr = outside;
-                self.req.push(self.now, (request, line), rng);
+            3 if on.outside && self.outside.len() < 8 && !self.outside.contains_key(&tag) => {
+                let page = self.config.window_pages as u64 + below(rng, 1000) as u64;
+                let addr = self.config.window_base.0 + page * PAGE_BYTES as u64;
+                let data = match below(rng, 3) {
+                    0 => {
+                        self.rwd.push(self.now, write(RwdOpcode::MemWr as u8, addr, 3, 3), rng);
+                        true
+                    }
+                    1 => {
+                        request = M2sReq { opcode: ReqOpcode::MemInv as u8, addr, ..request };
+                        self.req.push(self.now, (request, line), rng);
+                        true
+                    }
+                    _ => {
+                        self.req.push(self.now, (M2sReq { addr, ..request }, line), rng);
+                        false
+                    }
+                };
+                self.outside.insert(tag, Outside { ndr: false, data });
             }
             _ => return,
         }

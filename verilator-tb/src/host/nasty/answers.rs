@@ -58,6 +58,13 @@ impl NastyHost {
             }
             return Ok(());
         }
+        if let Some(outside) = self.outside.get_mut(&ndr.tag) {
+            if ndr.opcode != NdrOpcode::Cmp as u8 || core::mem::replace(&mut outside.ndr, true) {
+                return bad(None, "outside the window the answer is one Cmp");
+            }
+            self.outside.retain(|_, o| !(o.ndr && o.data));
+            return Ok(());
+        }
         let Some(index) = self.live(ndr.tag) else { return bad(None, "no transaction has this tag") };
         let t = self.transactions[index as usize];
         self.record(t.line, Event::Ndr(ndr.opcode, ndr.tag));
@@ -80,6 +87,14 @@ impl NastyHost {
 
     fn drs_arrived(&mut self, drs: &S2mDrs) -> Result<(), NastyError> {
         let bad = |line, why| Err(message("DRS", drs.opcode, drs.tag, line, why));
+        if let Some(outside) = self.outside.get_mut(&drs.tag) {
+            let right = drs.opcode == DrsOpcode::MemDataNxm as u8 && drs.data == [0xff; LINE_BYTES];
+            if !right || core::mem::replace(&mut outside.data, true) {
+                return bad(None, "outside the window the data is one MemDataNxm of all ones");
+            }
+            self.outside.retain(|_, o| !(o.ndr && o.data));
+            return Ok(());
+        }
         let Some(index) = self.live(drs.tag) else { return bad(None, "no transaction has this tag") };
         let t = self.transactions[index as usize];
         self.record(t.line, Event::Drs(drs.tag, drs.poison));
@@ -143,7 +158,8 @@ impl NastyHost {
                 self.lines[line as usize].snooping = Snooping::Acknowledged;
                 continue;
             }
-            let index = self.live(ndr.tag).expect("checked on arrival");
+            // What is not live was sent outside the window, and its answer checked on arrival.
+            let Some(index) = self.live(ndr.tag) else { continue };
             let opcode = NdrOpcode::ALL.iter().find(|o| **o as u8 == ndr.opcode);
             let Some(&opcode) = opcode else {
                 return Err(message("NDR", ndr.opcode, ndr.tag, None, "reserved opcode"));
@@ -153,7 +169,7 @@ impl NastyHost {
         }
         for _ in 0..4 {
             let Some(drs) = self.drs.pop_any(self.now, &mut self.rng, |_| false) else { break };
-            let index = self.live(drs.tag).expect("checked on arrival");
+            let Some(index) = self.live(drs.tag) else { continue };
             self.transactions[index as usize].drs = Some(drs);
             self.complete(index)?;
         }

@@ -39,7 +39,7 @@ use super::wire::{Delay, Wire, below, one_in};
 use super::{Hpa, Oracle, State};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use tideline_abi::cxl::{
     Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
     RspOpcode, RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
@@ -172,6 +172,12 @@ struct Transaction {
     live: bool,
 }
 
+/// A request outside the window: which parts of its answer came. One without data has had it.
+struct Outside {
+    ndr: bool,
+    data: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Pattern {
     Line(u32),
@@ -211,6 +217,8 @@ pub struct NastyHost {
     salt: u16,
     /// BITag -> line + 1.
     snoop_tags: Vec<u32>,
+    /// By tag.
+    outside: HashMap<u16, Outside>,
     snoops: Vec<u32>,
     phase: Phase,
     frozen: bool,
@@ -265,6 +273,7 @@ impl NastyHost {
             outstanding: 0,
             salt: rng.next_u32() as u16,
             snoop_tags: vec![0; 1 << 16],
+            outside: HashMap::new(),
             snoops: Vec::new(),
             phase: Phase { end: 0, rate: 0, outstanding: 0, pattern: Pattern::Uniform, quiet: 2 },
             frozen: false,
@@ -303,7 +312,7 @@ impl NastyHost {
     pub fn is_idle(&self) -> bool {
         let wires = self.req.is_empty() && self.rwd.is_empty() && self.birsp.is_empty();
         let returns = self.ndr.is_empty() && self.drs.is_empty() && self.bisnp.is_empty();
-        wires && returns && self.snoops.is_empty() && self.outstanding() == 0
+        wires && returns && self.snoops.is_empty() && self.outside.is_empty() && self.outstanding() == 0
     }
 
     /// Transactions under way.
@@ -561,5 +570,46 @@ impl NastyHost {
     /// The address with random low bits, which the device ignores.
     fn loose_address(&mut self, line: u32) -> u64 {
         self.address(line) + below(&mut self.rng, LINE_BYTES as u32) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::Verdict;
+
+    #[test]
+    fn a_copy_that_a_command_should_have_taken_is_noticed() {
+        let mut oracle = Oracle::new(&[3], &[0], |_, _| [0; LINE_BYTES]);
+        oracle.begin_move(0, 0, 1, Some(0));
+        oracle.moved(0, Verdict::Done, true);
+        oracle.end();
+        let config = NastyConfig {
+            seed: 1,
+            window_base: Hpa(0),
+            window_pages: 16,
+            grant_exclusive: Some(false),
+            levels: Levels { late: false, back_pressure: false, ..Levels::default() },
+            violations: Violations::default(),
+        };
+        let mut host = NastyHost::new(config, oracle, &[3]);
+        host.freeze(true);
+        let mut ch = Channels::default();
+        assert!(host.attempt(5, RequestKind::ReadShared));
+        while ch.m2s_req.is_empty() {
+            host.tick(&mut ch).expect("a right device");
+        }
+        let M2sReq { tag, .. } = ch.m2s_req.pop_front().expect("the read");
+        ch.s2m_ndr.push_back(S2mNdr { opcode: NdrOpcode::CmpS as u8, tag });
+        let opcode = DrsOpcode::MemData as u8;
+        ch.s2m_drs.push_back(S2mDrs { opcode, tag, poison: false, data: [0; LINE_BYTES] });
+        while host.state(5) == State::Invalid {
+            host.tick(&mut ch).expect("a right device");
+        }
+        let later = host.now() + 1;
+        assert_eq!(host.check_given_up(0, later, false, "HARVEST"), Ok(()), "a shared copy stays");
+        assert_eq!(host.check_given_up(0, 0, true, "RECALL"), Ok(()), "it came after the command began");
+        let kept = host.check_given_up(0, later, true, "RECALL");
+        assert!(matches!(kept, Err(NastyError::Kept { line: 5, .. })), "{kept:?}");
     }
 }
