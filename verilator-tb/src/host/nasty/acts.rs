@@ -218,7 +218,7 @@ impl NastyHost {
                 .copy_from_slice(&(self.stamp << 16 | (at as u64) << 12 | line as u64 & 0xfff).to_le_bytes());
         }
         let (opcode, enables) = match kind {
-            RequestKind::WritePartial => {
+            WritePartial => {
                 let enables = match below(&mut self.rng, 4) {
                     0 => 0,
                     1 => 1 << below(&mut self.rng, 64),
