@@ -255,7 +255,7 @@
 #define TIDELINE_SLOT_KIND_REQ                0x0u /* A host request without data (line). */
 #define TIDELINE_SLOT_KIND_WRITE              0x1u /* A host write (line). */
 #define TIDELINE_SLOT_KIND_CONFLICT           0x2u /* BIConflict: no descriptor is touched; keeps the order of the acknowledgement (line). */
-#define TIDELINE_SLOT_KIND_BI_RSP             0x3u /* A snoop response: the host gave up write permission (line). */
+#define TIDELINE_SLOT_KIND_BI_RSP             0x3u /* A snoop response: the host gave up write permission; a wrong one changes nothing (line). */
 #define TIDELINE_SLOT_KIND_MAP                0x8u /* MAP: unmapped to local (page). */
 #define TIDELINE_SLOT_KIND_UNMAP              0x9u /* UNMAP: local or poisoned to unmapped (page). */
 #define TIDELINE_SLOT_KIND_TRACK_SET          0xau /* TRACK set: dirty and accessed cleared, track set (page). */

@@ -133,7 +133,7 @@
 `define TIDELINE_SLOT_KIND_REQ            4'h0 // A host request without data (line).
 `define TIDELINE_SLOT_KIND_WRITE          4'h1 // A host write (line).
 `define TIDELINE_SLOT_KIND_CONFLICT       4'h2 // BIConflict: no descriptor is touched; keeps the order of the acknowledgement (line).
-`define TIDELINE_SLOT_KIND_BI_RSP         4'h3 // A snoop response: the host gave up write permission (line).
+`define TIDELINE_SLOT_KIND_BI_RSP         4'h3 // A snoop response: the host gave up write permission; a wrong one changes nothing (line).
 `define TIDELINE_SLOT_KIND_MAP            4'h8 // MAP: unmapped to local (page).
 `define TIDELINE_SLOT_KIND_UNMAP          4'h9 // UNMAP: local or poisoned to unmapped (page).
 `define TIDELINE_SLOT_KIND_TRACK_SET      4'ha // TRACK set: dirty and accessed cleared, track set (page).

@@ -18,7 +18,7 @@ codes! {
         Write, WRITE = 1;
         /// BIConflict: no descriptor is touched; keeps the order of the acknowledgement (line).
         Conflict, CONFLICT = 2;
-        /// A snoop response: the host gave up write permission (line).
+        /// A snoop response: the host gave up write permission; a wrong one changes nothing (line).
         BiRsp, BI_RSP = 3;
         /// MAP: unmapped to local (page).
         Map, MAP = 8;

@@ -282,7 +282,9 @@ impl Decision<'_> {
     }
 
     fn merge(&mut self) {
-        if self.local && self.control.track() {
+        let accessed = self.slot.flags & flag::HARVEST_ACCESSED != 0;
+        let tracked = if accessed { self.control.track_accessed() } else { self.control.track() };
+        if self.local && tracked {
             *self.reported() |= self.slot.mask;
         }
     }
@@ -681,7 +683,8 @@ mod tests {
 
             let s = Slot { flags, mask: 0x700, ..slot(SlotKind::Merge) };
             page(s, |c| {
-                let m = match (c.state() == PageState::Local && c.track(), accessed) {
+                let tracked = if accessed { c.track_accessed() } else { c.track() };
+                let m = match (c.state() == PageState::Local && tracked, accessed) {
                     (false, _) => MASKS,
                     (true, false) => Masks { dirty: 0x70d, ..MASKS },
                     (true, true) => Masks { accessed: 0x70a, ..MASKS },

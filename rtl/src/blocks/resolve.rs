@@ -315,10 +315,10 @@ impl Logic for Resolve {
                     self.page_dirty.next = 0.into();
                 }
             }
-        } else if (self.slot.val().kind == slot_kind::MERGE) & self.local.val() & self.track.val() {
-            if self.flag_accessed.val() {
+        } else if (self.slot.val().kind == slot_kind::MERGE) & self.local.val() {
+            if self.flag_accessed.val() & self.track_accessed.val() {
                 self.page_accessed.next = self.accessed.val() | self.slot.val().mask;
-            } else {
+            } else if !self.flag_accessed.val() & self.track.val() {
                 self.page_dirty.next = self.dirty.val() | self.slot.val().mask;
             }
         }

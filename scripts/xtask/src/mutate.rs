@@ -23,6 +23,8 @@ use tideline_rtl::verilog::emit;
 const CAMPAIGN: &[&str] = &["test", "--package", "tideline-tb", "--test", "campaign_rtl"];
 /// A run that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(1800);
+/// Longest message in the table, in characters.
+const MOST_WORDS: usize = 120;
 const PAGE: &str = "docs/mutations.md";
 
 /// Break the RTL one rule at a time, and demand that the campaign notices each; writes docs/mutations.md
@@ -153,9 +155,17 @@ fn cause(stdout: &str) -> String {
         .map(str::trim)
         .find(|line| !line.is_empty());
     match (name, said) {
-        (Some(name), Some(said)) => format!("{name}: {said}"),
+        (Some(name), Some(said)) => format!("{name}: {}", shorten(said)),
         (Some(name), None) => name.to_owned(),
         _ => "the test program ended without naming a test".to_owned(),
+    }
+}
+
+/// As much of a message as a table bears.
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(MOST_WORDS) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text.to_owned(),
     }
 }
 
