@@ -1,4 +1,4 @@
-//! Random campaigns against the Verilated RTL. `TIDELINE_REQUESTS` makes the long one longer, `TIDELINE_SEED` another.
+//! Random campaigns against the Verilated RTL. `TIDELINE_REQUESTS` makes the long ones longer, `TIDELINE_SEED` another.
 
 use tideline_tb::RtlConfig;
 use tideline_tb::campaign::{Config, Rtl, Summary, run};
@@ -35,14 +35,6 @@ fn the_rtl_keeps_the_contract() {
 #[test]
 fn the_rtl_keeps_the_contract_with_another_seed() {
     half(number("TIDELINE_SEED", 1) + 1);
-}
-
-#[test]
-#[ignore = "long: 10^8 requests, about an hour"]
-fn the_rtl_keeps_the_contract_for_long() {
-    let seed = number("TIDELINE_SEED", 1000);
-    let config = Config { resets: 200, ..Config::new(seed, number("TIDELINE_REQUESTS", 100_000_000)) };
-    println!("{}", pass(&RtlConfig::nasty(FRAMES, seed), &config));
 }
 
 #[test]

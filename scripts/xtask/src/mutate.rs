@@ -126,6 +126,7 @@ fn cargo(rtl: &Path, arguments: &[&str]) -> Result<Output> {
         .args(CAMPAIGN)
         .args(arguments)
         .env("TIDELINE_RTL_DIR", rtl)
+        .env("TIDELINE_REQUESTS", "1000000")
         // A folder of its own: else the next ordinary build would compile the device again.
         .env("CARGO_TARGET_DIR", crate::output().join("mutants"))
         .stdin(Stdio::null())
