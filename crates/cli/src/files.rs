@@ -28,6 +28,14 @@ pub fn check_writable(path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether two names mean one file: an output must not replace an input, nor another output.
+pub fn are_the_same(a: &Path, b: &Path) -> bool {
+    match (fs::canonicalize(a), fs::canonicalize(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => a == b,
+    }
+}
+
 /// Removes a file of an earlier run, if there is one.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {

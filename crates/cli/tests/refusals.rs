@@ -106,6 +106,19 @@ fn outputs_that_cannot_be_written() {
 }
 
 #[test]
+fn outputs_that_would_replace_the_trace_or_each_other() {
+    let folder = Folder::new();
+    let trace = folder.file("trace", lackey("i s1000,8"));
+    let before = fs::read(&trace).expect("the trace is there");
+    let replay =
+        |options: &[&str]| tideline(&[&["replay", text(&trace), "--target", "model"][..], options].concat());
+    replay(&["--json", text(&trace)]).refused(&["a file of its own"]);
+    replay(&["--json", "same", "--svg", "same"]).refused(&["same", "a file of its own"]);
+    replay(&["--svg", "-"]).refused(&["--svg -", "name a file"]);
+    assert_eq!(fs::read(&trace).expect("the trace is there"), before);
+}
+
+#[test]
 fn programs_that_cannot_be_recorded() {
     let folder = Folder::new();
     let out = folder.path("trace.tlt");

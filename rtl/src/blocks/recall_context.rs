@@ -74,7 +74,7 @@ pub struct RecallContext {
     pub answered: Signal<In, Bit>,
     /// A snoop of this context was answered wrongly: its line is snooped again.
     pub wrong: Signal<In, Bit>,
-    /// Also the second snoop of a line was answered wrongly.
+    /// A wrong answer that is not snooped again: it was the second one of its line, or too many wait.
     pub failed: Signal<In, Bit>,
     /// A snoop that a taken-over context still owed was answered.
     pub settled: Signal<In, Bit>,
@@ -102,6 +102,8 @@ pub struct RecallContext {
     pub recalled: Signal<Out, Bit>,
     /// Stuck, and nothing of it is queued: an UNMAP may take the context over.
     pub rests: Signal<Out, Bit>,
+    /// Given up by its page, but still owed answers: free only when they come.
+    pub lost: Signal<Out, Bit>,
     /// The page slot was refused, in the cycle before: the page was in the wrong state.
     pub ended_wrong: Signal<Out, Bit>,
     /// The recall timed out, in the cycle before.
@@ -242,6 +244,7 @@ impl Logic for RecallContext {
         self.frame.next = self.frame_r.q.val();
         self.recalled.next = self.recalled_r.q.val();
         self.owes.next = self.owes_r.q.val();
+        self.lost.next = (self.state.q.val() == ContextState::Owed) & !self.idle.val();
         self.rests.next = (self.state.q.val() == ContextState::Stuck) & (self.queued.q.val() == 0);
         self.ended_wrong.next = self.ended_wrong_r.q.val();
         self.ended_timeout.next = self.ended_timeout_r.q.val();

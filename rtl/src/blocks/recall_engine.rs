@@ -5,7 +5,8 @@
 //! page). *Page slots*: contexts take turns. *Snoops*: a committed slot that needs a recall queues its lines; the issuer
 //! sends one BISnp per cycle, each with a tag of its own, at most one per line. *Responses*: always accepted (the queue
 //! holds one per tag); each becomes a slot that clears the owned bit. A response without a snoop, or to an abandoned one,
-//! is dropped and reported; a wrong one makes the line be snooped once more, with BISnpInv.
+//! is dropped and reported; a wrong one makes the line be snooped once more, with BISnpInv, unless 16 entries wait
+//! already: the other places of the queue belong to the contexts.
 //!
 //! *Query*: the front end asks for each request whether its page is held by a context.
 //!
@@ -42,7 +43,7 @@ pub struct RecallEngine {
     pub start_valid: Signal<In, Bit>,
     /// It is taken.
     pub start_ready: Signal<Out, Bit>,
-    /// It will not be taken: its recall timed out earlier and the slot is not an UNMAP, or every context is stuck.
+    /// It will not be taken: its recall timed out earlier and the slot is not an UNMAP, or no context can come free.
     pub start_stuck: Signal<Out, Bit>,
     /// The page.
     pub start_page: Signal<In, Page>,
@@ -120,6 +121,7 @@ pub struct RecallEngine {
     wrong_mask: Gather,
     owing: Gather,
     rests: Gather,
+    lost: Gather,
     turn: RoundRobin<16>,
     work: Fifo<SnoopWorkBits, 5>,
     responses: Fifo<ResponseBits, 8>,
@@ -207,6 +209,7 @@ impl Logic for RecallEngine {
             self.wrong_mask.bit[i].next = self.contexts[i].ended_wrong.val();
             self.owing.bit[i].next = self.contexts[i].owes.val();
             self.rests.bit[i].next = self.contexts[i].rests.val();
+            self.lost.bit[i].next = self.contexts[i].lost.val();
         }
         self.drains.next = self.drain_mask.vector.val();
         self.stuck.next = self.stuck_mask.vector.val();
@@ -248,7 +251,7 @@ impl Logic for RecallEngine {
         self.start_room.next = self.record_ok.val() | (self.start_kind.val() != slot_kind::HARVEST);
         self.start_ready.next = self.start_select.val().any() & self.start_room.val();
         self.start_stuck.next = (self.start_held_stuck.val() & !self.start_unmap.val())
-            | (self.rests.vector.val().all() & !self.start_held.val().any());
+            | ((self.rests.vector.val() | self.lost.vector.val()).all() & !self.start_held.val().any());
         self.start_fire.next = self.start_valid.val() & self.start_select.val().any() & self.start_room.val();
 
         comment!("Page slots: contexts take turns.");
@@ -296,8 +299,10 @@ impl Logic for RecallEngine {
             self.result_valid.val() & (self.result_slot.val().kind == slot_kind::BI_RSP);
         self.needs_recall.next =
             self.page_commit.val() & (self.result.val().status == slot_status::NEED_RECALL);
-        self.snoop_again.next =
-            self.response_commit.val() & !self.result.val().response_ok & !self.result_slot.val().recalled;
+        self.snoop_again.next = self.response_commit.val()
+            & !self.result.val().response_ok
+            & !self.result_slot.val().recalled
+            & (self.work.count.val() < 16);
         self.invalidate.next = (self.result_slot.val().kind == slot_kind::MAP)
             | (self.result_slot.val().kind == slot_kind::UNMAP)
             | ((self.result_slot.val().kind == slot_kind::RECALL) & self.result_slot.val().flags.get_bit(0))
@@ -452,7 +457,7 @@ impl Logic for RecallEngine {
             self.contexts[i].wrong.next = self.snoop_again.val() & self.result_context.val().get_bit(i);
             self.contexts[i].failed.next = self.response_commit.val()
                 & !self.result.val().response_ok
-                & self.result_slot.val().recalled
+                & !self.snoop_again.val()
                 & self.result_context.val().get_bit(i);
             self.contexts[i].settled.next = self.settle.val() & self.entry_context.val().get_bit(i);
             self.contexts[i].drained.next = self.drained.val().get_bit(i);

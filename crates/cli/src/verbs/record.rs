@@ -12,7 +12,8 @@ use tideline_trace::{Input, RecordError, Recorder, Recording};
 /// Record the memory accesses of a program
 ///
 /// The program runs under valgrind, at some 0.4 million instructions per second, with this terminal's input and
-/// output. The trace appears when the program has ended; how the program ended makes no difference to it.
+/// output. The trace appears when the program has ended; how the program ended makes no difference to it, nor to the exit
+/// status. Only the program itself is recorded, not the programs that it starts: of a script, let `exec` start what counts.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  tideline record -o gzip.tlt -- gzip -k9 README.md\n  \
                         tideline record -o db.tlt --stdin script.sql -- sqlite3 :memory:")]

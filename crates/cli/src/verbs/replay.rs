@@ -5,7 +5,7 @@ use crate::export::{json, svg, table};
 use crate::replay::{Outcome, Settings, run};
 use crate::target::Target;
 use crate::{Verdict, files, progress};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -33,7 +33,7 @@ pub struct Replay {
     #[command(flatten)]
     cache: Cache,
     /// Instructions of an epoch; 0 makes one epoch of all
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, allow_negative_numbers = true)]
     epoch: u64,
     /// Do not recall the lines that the host may still hold: report only what it has written back
     #[arg(long)]
@@ -68,7 +68,17 @@ impl Replay {
     /// Replays, writes what was asked for, and judges.
     pub fn run(self) -> Result<Verdict> {
         let to_stdout = self.json.as_deref() == Some(Path::new("-"));
-        for path in self.json.iter().filter(|_| !to_stdout).chain(&self.svg) {
+        let outputs: Vec<&Path> =
+            self.json.iter().filter(|_| !to_stdout).chain(&self.svg).map(PathBuf::as_path).collect();
+        for (i, path) in outputs.iter().enumerate() {
+            ensure!(*path != Path::new("-"), "--svg -: only --json goes to standard output; name a file");
+            for other in outputs[..i].iter().copied().chain([self.trace.as_path()]) {
+                ensure!(
+                    !files::are_the_same(path, other),
+                    "{} is asked for twice, or is the trace itself: each output needs a file of its own",
+                    path.display()
+                );
+            }
             files::check_writable(path)?;
         }
         let settings = Settings {
