@@ -1,0 +1,117 @@
+//! A host that answers snoops wrongly, or never: the device runs out of contexts and tags, and still ends every command.
+
+use tideline_abi::command::Status;
+use tideline_abi::cxl::{Channels, M2sBirsp, RspOpcode};
+use tideline_abi::regs::RecallTimeout;
+use tideline_driver::{Carrier, Device, Error, Frame, LineAddr, PageIndex, PageRange, Recall};
+use tideline_model::HostMemory;
+use tideline_tb::{DeviceError, LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
+
+/// The RTL behind a link that keeps snoops from the host, and answers them as it likes.
+struct Unhelpful {
+    rtl: RtlDevice,
+    answer: Option<RspOpcode>,
+}
+
+impl Unhelpful {
+    fn intercept(&self, channels: &mut Channels) {
+        for snoop in channels.s2m_bisnp.drain(..) {
+            if let Some(answer) = self.answer {
+                channels.m2s_birsp.push_back(M2sBirsp { opcode: answer as u8, tag: snoop.tag });
+            }
+        }
+    }
+}
+
+impl LineDevice for Unhelpful {
+    fn name(&self) -> &'static str {
+        "rtl behind an unhelpful host"
+    }
+    fn tick(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
+        self.rtl.tick(channels)?;
+        self.intercept(channels);
+        Ok(())
+    }
+    fn read32(&mut self, channels: &mut Channels, offset: u32) -> Result<u32, DeviceError> {
+        let value = self.rtl.read32(channels, offset);
+        self.intercept(channels);
+        value
+    }
+    fn write32(&mut self, channels: &mut Channels, offset: u32, value: u32) -> Result<(), DeviceError> {
+        self.rtl.write32(channels, offset, value)?;
+        self.intercept(channels);
+        Ok(())
+    }
+    fn flr(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
+        self.rtl.flr(channels)?;
+        self.intercept(channels);
+        Ok(())
+    }
+    fn irq(&self) -> u32 {
+        self.rtl.irq().into()
+    }
+    fn host_memory(&mut self) -> &mut HostMemory {
+        LineDevice::host_memory(&mut self.rtl)
+    }
+    fn cycle(&self) -> u64 {
+        self.rtl.cycle()
+    }
+}
+
+/// A device whose first `pages` pages are mapped, with `lines` stored lines each, all still in the host's cache.
+fn owned(answer: Option<RspOpcode>, pages: u32, lines: u8) -> Device<Machine<Unhelpful>> {
+    let config = MachineConfig::default();
+    let rtl = RtlDevice::new(&RtlConfig::fast(config.frames)).unwrap_or_else(|e| panic!("{e}"));
+    let machine = Machine::new(Unhelpful { rtl, answer }, config).unwrap_or_else(|e| panic!("{e}"));
+    let mut device = Device::open(machine).unwrap_or_else(|e| panic!("{e}"));
+    device.carrier_mut().write32(RecallTimeout::OFFSET, 2_000).unwrap_or_else(|e| panic!("{e}"));
+    device.map(range(0, pages), Frame(0)).unwrap_or_else(|e| panic!("{e}"));
+    for page in 0..pages {
+        for line in 0..lines {
+            device.store(LineAddr::new(PageIndex(page), line), &[1; 64]).unwrap_or_else(|e| panic!("{e}"));
+        }
+    }
+    device
+}
+
+fn range(first: u32, count: u32) -> PageRange {
+    PageRange::new(PageIndex(first), count).unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn times_out(result: Result<(), Error>) {
+    match result {
+        Err(Error::Command { status: Status::RecallTimeout, .. }) => {}
+        other => panic!("{other:?}, not a recall timeout"),
+    }
+}
+
+#[test]
+fn more_lost_answers_than_contexts() {
+    let mut device = owned(None, 17, 1);
+    // The seventeenth page finds every context stuck.
+    times_out(device.recall(range(0, 17), Recall::WritePermission));
+    // UNMAP takes contexts over; they stay owed their answers, so none comes free for other pages.
+    device.unmap(range(0, 16)).unwrap_or_else(|e| panic!("{e}"));
+    times_out(device.map(range(100, 1), Frame(100)));
+    device.identify().unwrap_or_else(|e| panic!("{e}"));
+}
+
+#[test]
+fn every_answer_is_wrong() {
+    let mut device = owned(Some(RspOpcode::BiRspE), 16, 64);
+    times_out(device.recall(range(0, 16), Recall::WritePermission));
+    assert_eq!(device.errors().unwrap_or_else(|e| panic!("{e}")).bad_birsp(), 1);
+    // Every page can be given up: at once if answers of it are missing or wrong, else after its own recall failed too.
+    let (mut page, mut tries) = (0, 0);
+    while page < 16 {
+        match device.unmap(range(page, 16 - page)) {
+            Ok(()) => page = 16,
+            Err(Error::Command { status: Status::RecallTimeout, cursor, .. }) => page = cursor.0,
+            Err(error) => panic!("{error}"),
+        }
+        tries += 1;
+        assert!(tries <= 32, "page {page} cannot be given up");
+    }
+    // Every context comes free: the answers came, if wrong ones.
+    device.map(range(100, 16), Frame(100)).unwrap_or_else(|e| panic!("{e}"));
+}
