@@ -56,6 +56,8 @@
 #define TIDELINE_STATUS_BUSY_MASK 0x00000002u /* A range command runs. */
 #define TIDELINE_STATUS_RESULT_SHIFT 2u
 #define TIDELINE_STATUS_RESULT_MASK 0x00000004u /* A harvest result waits for its acknowledgement. */
+#define TIDELINE_STATUS_TABLES_SHIFT 3u
+#define TIDELINE_STATUS_TABLES_MASK 0x00000008u /* The tables in device memory are ready: the window is open as far as WINDOW_SIZE says. */
 #define TIDELINE_REG_GENERATION                   0x04cu /* Generation: one higher after each reset, abort or recall timeout. */
 #define TIDELINE_GENERATION_GENERATION_SHIFT 0u
 #define TIDELINE_GENERATION_GENERATION_MASK 0xffffffffu /* Generation. */
@@ -77,6 +79,14 @@
 #define TIDELINE_REG_RECALL_TIMEOUT               0x064u /* Recall timeout. */
 #define TIDELINE_RECALL_TIMEOUT_CYCLES_SHIFT 0u
 #define TIDELINE_RECALL_TIMEOUT_CYCLES_MASK 0xffffffffu /* Cycles until a page whose snoops are not answered counts as lost. */
+#define TIDELINE_REG_DESCRIPTOR_BASE              0x068u /* Base of the page descriptors in device memory. */
+#define TIDELINE_DESCRIPTOR_BASE_FRAME_SHIFT 0u
+#define TIDELINE_DESCRIPTOR_BASE_FRAME_MASK 0x03ffffffu /* First frame of the table: 64 bytes per page of the window, outside the frames given to MAP. Fixed from TABLE_INIT on. */
+#define TIDELINE_REG_TABLE_INIT                   0x06cu /* Prepares the tables in device memory for a window of WINDOW_SIZE pages; until STATUS.tables is set nothing decodes. Once after power-on: later writes are ignored, maps outlive them. */
+#define TIDELINE_TABLE_INIT_INIT_SHIFT 0u
+#define TIDELINE_TABLE_INIT_INIT_MASK 0x00000001u /* Begin. */
+#define TIDELINE_TABLE_INIT_ZEROED_SHIFT 1u
+#define TIDELINE_TABLE_INIT_ZEROED_MASK 0x00000002u /* Device memory is zero already, for instance because its controller cleared it: nothing is written. */
 #define TIDELINE_REG_ERROR                        0x070u /* Sticky errors; each also raises the error interrupt. */
 #define TIDELINE_ERROR_ILLEGAL_SHIFT 0u
 #define TIDELINE_ERROR_ILLEGAL_MASK 0x00000001u /* A message with an illegal or reserved opcode came. */

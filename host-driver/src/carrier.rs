@@ -119,7 +119,7 @@ pub trait Carrier {
     /// Host physical address of the window's first byte, page aligned.
     fn window_base(&self) -> u64;
 
-    /// Frames of device memory, including those that the driver gives to the spool.
+    /// Frames of device memory, including those that the driver gives to the spool and the tables.
     fn frames(&self) -> u32;
 
     /// Loads a line of the window through the host's coherent caches. `offset` is a multiple of 64.

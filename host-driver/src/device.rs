@@ -8,10 +8,11 @@ use crate::track::Tracking;
 use crate::{Error, Generation};
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag};
 use tideline_abi::cxl::Line;
+use tideline_abi::descriptor::Descriptor;
 use tideline_abi::geometry::PAGE_BYTES;
 use tideline_abi::regs::{
-    self, BAR0_BYTES, CapHead, CapTrack, Ctrl, ErrorBits, Frames, ID_VALUE, Id, IntrEnable, IntrState,
-    Param0, Param1, SpoolBase, Version, WindowBaseHi, WindowBaseLo, WindowSize,
+    self, BAR0_BYTES, CapHead, CapTrack, Ctrl, DescriptorBase, ErrorBits, Frames, ID_VALUE, Id, IntrEnable,
+    IntrState, Param0, Param1, SpoolBase, TableInit, Version, WindowBaseHi, WindowBaseLo, WindowSize,
 };
 
 /// The major version of the interface that this driver speaks.
@@ -56,7 +57,7 @@ pub struct Info {
     pub version: (u32, u32, u32),
     /// Pages of the window.
     pub pages: u32,
-    /// Frames that MAP may use: device memory without the spool.
+    /// Frames that MAP may use: device memory without the spool and the tables.
     pub frames: u32,
     /// Back-invalidate snoops outstanding at most.
     pub bi_tags: u32,
@@ -187,11 +188,33 @@ impl<C: Carrier> Device<C> {
         ] {
             self.carrier.write32(offset, value)?;
         }
+        self.prepare_tables()?;
         self.queues.restart(&mut self.carrier)?;
         self.carrier.write32(IntrState::OFFSET, INTR_COMPLETION | INTR_RESET_DONE)?;
         self.carrier.write32(IntrEnable::OFFSET, INTR_COMPLETION)?;
         self.carrier.write32(Ctrl::OFFSET, enable)?;
         Ok(())
+    }
+
+    /// Lets the device prepare its tables, behind the spool, if it has not since power-on.
+    fn prepare_tables(&mut self) -> Result<(), Error> {
+        if self.status()?.tables() == 1 {
+            return Ok(());
+        }
+        let base = self.info.frames + spool_frames(self.info.pages);
+        self.carrier.write32(DescriptorBase::OFFSET, base)?;
+        self.carrier.write32(TableInit::OFFSET, 1)?;
+        for _ in 0..self.options.patience {
+            if self.status()?.tables() == 1 {
+                return Ok(());
+            }
+            self.carrier.wait()?;
+        }
+        Err(Error::NotReady { waits: self.options.patience })
+    }
+
+    fn status(&mut self) -> Result<regs::Status, Error> {
+        Ok(regs::Status(self.carrier.read32(regs::Status::OFFSET)?))
     }
 
     /// What the device says of itself.
@@ -504,6 +527,16 @@ fn check(options: &Options) -> Result<(), Error> {
     Ok(())
 }
 
+/// Frames of the spool for a window of so many pages: a record each.
+fn spool_frames(pages: u32) -> u32 {
+    (pages as usize * RECORD_BYTES).div_ceil(PAGE_BYTES) as u32
+}
+
+/// Frames of the descriptors of a window of so many pages.
+fn descriptor_frames(pages: u32) -> u32 {
+    (pages as usize * size_of::<Descriptor>()).div_ceil(PAGE_BYTES) as u32
+}
+
 /// Reads the constant registers: is this a device for us, and of which size?
 fn inspect<C: Carrier>(carrier: &mut C) -> Result<Info, Error> {
     let found = carrier.read32(Id::OFFSET)?;
@@ -527,14 +560,14 @@ fn inspect<C: Carrier>(carrier: &mut C) -> Result<Info, Error> {
     }
     let pages = 1u32 << page_bits;
     let frames = carrier.frames();
-    let spool = (pages as usize * RECORD_BYTES).div_ceil(PAGE_BYTES) as u32;
-    if frames <= spool {
-        return Err(Error::TooFewFrames { frames, spool });
+    let tables = spool_frames(pages) + descriptor_frames(pages);
+    if frames <= tables {
+        return Err(Error::TooFewFrames { frames, tables });
     }
     Ok(Info {
         version: (major, minor, version.patch()),
         pages,
-        frames: frames - spool,
+        frames: frames - tables,
         bi_tags: param0.bi_tags(),
         recall_contexts: param1.recall_contexts(),
         deferred_entries: param1.deferred_entries(),

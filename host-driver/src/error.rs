@@ -44,12 +44,12 @@ pub enum Error {
     #[error("the device has no capability {0}")]
     NoCapability(&'static str),
     /// Device memory is too small.
-    #[error("{frames} frames of device memory: the spool alone takes {spool}, and at least one must remain")]
+    #[error("{frames} frames of device memory: the tables alone take {tables}, and at least one must remain")]
     TooFewFrames {
         /// Frames that the carrier offers.
         frames: u32,
-        /// Frames of the spool.
-        spool: u32,
+        /// Frames of the spool and of the descriptors.
+        tables: u32,
     },
     /// An option with a value that does not work.
     #[error("option {option} = {value}: must be {right}")]

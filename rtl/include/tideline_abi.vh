@@ -21,6 +21,8 @@
 `define TIDELINE_REG_FRAMES           12'h05c // Frames of device memory.
 `define TIDELINE_REG_SPOOL_BASE       12'h060 // Base of the harvest spool in device memory.
 `define TIDELINE_REG_RECALL_TIMEOUT   12'h064 // Recall timeout.
+`define TIDELINE_REG_DESCRIPTOR_BASE  12'h068 // Base of the page descriptors in device memory.
+`define TIDELINE_REG_TABLE_INIT       12'h06c // Prepares the tables in device memory for a window of WINDOW_SIZE pages; until STATUS.tables is set nothing decodes. Once after power-on: later writes are ignored, maps outlive them.
 `define TIDELINE_REG_ERROR            12'h070 // Sticky errors; each also raises the error interrupt.
 `define TIDELINE_REG_INTR_STATE       12'h080 // Interrupt state.
 `define TIDELINE_REG_INTR_ENABLE      12'h084 // Interrupt enable: vector n is raised while state and enable are set.

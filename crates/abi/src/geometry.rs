@@ -23,8 +23,10 @@ pub const RECALL_CONTEXTS: usize = 16;
 pub const BI_TAGS: usize = 128;
 /// Entries of the queue of requests to pages that are being recalled.
 pub const DEFERRED_ENTRIES: usize = 32;
-/// Lines outstanding to device memory, reads and writes each.
-pub const OUTSTANDING_LINES: usize = 64;
+/// Lines under way to device memory or from it, reads and writes each.
+pub const OUTSTANDING_LINES: usize = 256;
+/// Pages whose descriptor is being fetched at the same time.
+pub const MISS_ENTRIES: usize = 32;
 
 const _: () = assert!(PAGE_BYTES == LINE_BYTES * LINES_PER_PAGE);
 

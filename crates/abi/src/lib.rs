@@ -78,6 +78,7 @@ pub fn named_constants() -> Vec<(String, u64)> {
     ] {
         all.push((format!("size::{name}"), value));
     }
+    all.push(("PAGE_BITS".to_owned(), geometry::PAGE_BITS as u64));
     for bit in regs::BIT_NAMES
         .iter()
         .chain(command::BIT_NAMES)

@@ -224,6 +224,8 @@ registers! {
         busy [1; 1]
         /// A harvest result waits for its acknowledgement.
         result [2; 1]
+        /// The tables in device memory are ready: the window is open as far as WINDOW_SIZE says.
+        tables [3; 1]
     }
     /// Generation: one higher after each reset, abort or recall timeout.
     GENERATION, Generation @ 0x04c, Ro, 0; {
@@ -259,6 +261,19 @@ registers! {
     RECALL_TIMEOUT, RecallTimeout @ 0x064, Rw, 65536; {
         /// Cycles until a page whose snoops are not answered counts as lost.
         cycles [0; 32]
+    }
+    /// Base of the page descriptors in device memory.
+    DESCRIPTOR_BASE, DescriptorBase @ 0x068, Rw, 0; {
+        /// First frame of the table: 64 bytes per page of the window, outside the frames given to MAP. Fixed from TABLE_INIT on.
+        frame [0; 26]
+    }
+    /// Prepares the tables in device memory for a window of WINDOW_SIZE pages; until STATUS.tables is set nothing decodes.
+    /// Once after power-on: later writes are ignored, maps outlive them.
+    TABLE_INIT, TableInit @ 0x06c, Wo, 0; {
+        /// Begin.
+        init [0; 1]
+        /// Device memory is zero already, for instance because its controller cleared it: nothing is written.
+        zeroed [1; 1]
     }
     /// Sticky errors; each also raises the error interrupt.
     ERROR, ErrorBits @ 0x070, Rw1c, 0; {

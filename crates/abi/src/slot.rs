@@ -105,7 +105,7 @@ pub struct SlotResult {
     pub data: DataSource,
     /// The data of a write goes to memory.
     pub writes_memory: bool,
-    /// Frame of the page before the slot (where a read or write of memory goes).
+    /// Frame of the page before the slot (where a read or write of memory goes); 0 if the slot looks at no descriptor.
     pub frame: u32,
     /// How a page slot ended.
     pub status: SlotStatus,

@@ -32,7 +32,8 @@ pub fn resolve(slot: &Slot, control: Control, masks: Masks) -> (SlotResult, Cont
             ndr: None,
             data: DataSource::None,
             writes_memory: false,
-            frame: control.frame(),
+            // BIConflict and addresses that do not decode look at no descriptor.
+            frame: if slot.decodes && slot.kind != SlotKind::Conflict { control.frame() } else { 0 },
             status: SlotStatus::Done,
             mask: 0,
             errors: 0,

@@ -28,9 +28,9 @@ pub enum DrainState {
     Pass,
 }
 
-/// Takes messages and offers slots.
+/// Takes messages and offers slots; `SETS` is the number of bits that select a set of the descriptor cache.
 #[derive(Clone, Debug, Default, LogicBlock)]
-pub struct CoherenceSnooper {
+pub struct CoherenceSnooper<const SETS: usize> {
     /// The clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
@@ -54,10 +54,14 @@ pub struct CoherenceSnooper {
     pub take_ndr: Signal<Out, Bit>,
     /// A slot that will be answered on DRS enters.
     pub take_drs: Signal<Out, Bit>,
-    /// The data of a write that enters.
+    /// There is a place for the data of one more write.
+    pub place_valid: Signal<In, Bit>,
+    /// The place.
+    pub place: Signal<In, Bits<DATA_BITS>>,
+    /// A write enters: its data goes to the place.
     pub data_valid: Signal<Out, Bit>,
-    /// The data.
-    pub data: Signal<Out, WriteDataBits>,
+    /// The data, and above it the byte enables.
+    pub data: Signal<Out, Bits<576>>,
 
     /// Page of the request at the head.
     pub query_page: Signal<Out, Page>,
@@ -87,10 +91,35 @@ pub struct CoherenceSnooper {
     /// It enters the pipeline.
     pub page_granted: Signal<Out, Bit>,
 
+    /// The miss unit has a place for a write or a snoop response.
+    pub room: Signal<In, Bit>,
+    /// The miss unit has a place for a request or a page slot.
+    pub room_low: Signal<In, Bit>,
+    /// A fill or a pass of a descriptor is offered.
+    pub fill_valid: Signal<In, Bit>,
+    /// Its slot.
+    pub fill_slot: Signal<In, SlotBits>,
+    /// How it enters.
+    pub fill_entry: Signal<In, EntryBits>,
+    /// It enters the pipeline.
+    pub fill_granted: Signal<Out, Bit>,
+    /// A slot that waited for its descriptor is offered.
+    pub replay_valid: Signal<In, Bit>,
+    /// The slot.
+    pub replay_slot: Signal<In, SlotBits>,
+    /// It enters the pipeline.
+    pub replay_granted: Signal<Out, Bit>,
+    /// Which of four pages are held back.
+    pub hold: Signal<In, Bits<4>>,
+    /// The held pages.
+    pub hold_page: [Signal<In, Page>; 4],
+
     /// A slot enters the pipeline.
     pub slot_valid: Signal<Out, Bit>,
     /// The slot.
     pub slot: Signal<Out, SlotBits>,
+    /// How it enters.
+    pub slot_entry: Signal<Out, EntryBits>,
 
     /// An illegal message was dropped.
     pub illegal: Signal<Out, Bit>,
@@ -104,7 +133,7 @@ pub struct CoherenceSnooper {
     requests: Fifo<RequestBits, 2>,
     writes: Fifo<WriteBits, 2>,
     deferred: Fifo<DeferredBits, 6>,
-    arbiter: SlotArbiter,
+    arbiter: SlotArbiter<SETS>,
     drain: Reg<DrainState>,
     drain_set: Reg<Bits<16>>,
     drain_left: Reg<Bits<16>>,
@@ -138,13 +167,15 @@ pub struct CoherenceSnooper {
     rwd_illegal: Signal<Local, Bit>,
     rwd_conflict: Signal<Local, Bit>,
     rwd_offer: Signal<Local, Bit>,
-    granted: Signal<Local, Bits<4>>,
+    granted: Signal<Local, Bits<6>>,
+    offers: Signal<Local, Bit>,
+    offers_low: Signal<Local, Bit>,
     request_granted: Signal<Local, Bit>,
     write_granted: Signal<Local, Bit>,
     last_entry: Signal<Local, Bit>,
 }
 
-impl Logic for CoherenceSnooper {
+impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module coherence_snooper");
@@ -272,24 +303,42 @@ impl Logic for CoherenceSnooper {
                 | ((self.rwd_head.val().meta_field == meta_field::META0_STATE)
                     & (self.rwd_head.val().meta_value == 1))
                 | self.rwd_head.val().snp_type.get_bit(2));
-        self.rwd_offer.next = self.writes.out_valid.val() & !self.rwd_illegal.val() & self.ndr_ok.val();
+        self.rwd_offer.next = self.writes.out_valid.val()
+            & !self.rwd_illegal.val()
+            & self.ndr_ok.val()
+            & (self.place_valid.val() | self.rwd_conflict.val());
 
-        comment!("One of four is granted.");
-        self.arbiter.enable.next = self.enable.val();
-        self.arbiter.request.next = bits::<4>(0)
-            .replace_bit(0, self.rwd_offer.val())
-            .replace_bit(1, self.response_valid.val())
-            .replace_bit(2, self.chosen_valid.val())
-            .replace_bit(3, self.page_valid.val());
-        self.arbiter.write_page.next = self.rwd_head.val().page;
-        self.arbiter.response_page.next = self.response_slot.val().page;
-        self.arbiter.request_page.next = self.chosen.val().page;
-        self.arbiter.page_page.next = self.page_slot.val().page;
+        comment!("One of six is granted.");
+        self.offers.next = self.enable.val() & self.room.val();
+        self.offers_low.next = self.enable.val() & self.room_low.val();
+        self.arbiter.request.next = bits::<6>(0)
+            .replace_bit(0, self.rwd_offer.val() & self.offers.val())
+            .replace_bit(1, self.response_valid.val() & self.offers.val())
+            .replace_bit(2, self.chosen_valid.val() & self.offers_low.val())
+            .replace_bit(3, self.page_valid.val() & self.offers_low.val())
+            .replace_bit(4, self.fill_valid.val())
+            .replace_bit(5, self.replay_valid.val());
+        self.arbiter.rows.next = bits::<6>(0)
+            .replace_bit(3, true)
+            .replace_bit(4, self.fill_entry.val().fill)
+            .replace_bit(5, self.replay_slot.val().kind.get_bit(3));
+        self.arbiter.page[0].next = self.rwd_head.val().page;
+        self.arbiter.page[1].next = self.response_slot.val().page;
+        self.arbiter.page[2].next = self.chosen.val().page;
+        self.arbiter.page[3].next = self.page_slot.val().page;
+        self.arbiter.page[4].next = self.fill_slot.val().page;
+        self.arbiter.page[5].next = self.replay_slot.val().page;
+        self.arbiter.hold.next = self.hold.val();
+        for k in 0..4 {
+            self.arbiter.hold_page[k].next = self.hold_page[k].val();
+        }
         self.granted.next = self.arbiter.grant.val();
         self.write_granted.next = self.granted.val().get_bit(0);
         self.response_granted.next = self.granted.val().get_bit(1);
         self.request_granted.next = self.granted.val().get_bit(2);
         self.page_granted.next = self.granted.val().get_bit(3);
+        self.fill_granted.next = self.granted.val().get_bit(4);
+        self.replay_granted.next = self.granted.val().get_bit(5);
 
         comment!("The slot that enters.");
         self.slot_valid.next = self.granted.val().any();
@@ -308,6 +357,7 @@ impl Logic for CoherenceSnooper {
         self.slot.next.context = 0.into();
         self.slot.next.frame = 0.into();
         self.slot.next.mask = 0.into();
+        self.slot.next.data = self.place.val();
         if self.write_granted.val() {
             self.slot.next.kind = slot_kind::WRITE.into();
             if self.rwd_conflict.val() {
@@ -329,11 +379,21 @@ impl Logic for CoherenceSnooper {
         if self.granted.val().get_bit(3) {
             self.slot.next = self.page_slot.val();
         }
+        if self.granted.val().get_bit(4) {
+            self.slot.next = self.fill_slot.val();
+        }
+        if self.granted.val().get_bit(5) {
+            self.slot.next = self.replay_slot.val();
+        }
+        self.slot_entry.next.replay = self.granted.val().get_bit(5);
+        self.slot_entry.next.fill = self.granted.val().get_bit(4) & self.fill_entry.val().fill;
+        self.slot_entry.next.pass = self.granted.val().get_bit(4) & self.fill_entry.val().pass;
+        self.slot_entry.next.entry = self.fill_entry.val().entry;
         self.take_ndr.next = self.write_granted.val() | self.request_granted.val();
         self.take_drs.next = self.request_granted.val() & self.chosen_read.val();
         self.data_valid.next = self.write_granted.val() & !self.rwd_conflict.val();
-        self.data.next.data = self.write.val().data;
-        self.data.next.enable = self.write.val().enable;
+        self.data.next = bit_cast::<576, 512>(self.write.val().data)
+            | (bit_cast::<576, 64>(self.write.val().enable) << 512);
 
         comment!("What leaves the queues.");
         self.writes.out_ready.next = self.write_granted.val() | self.rwd_illegal.val();

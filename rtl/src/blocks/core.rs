@@ -21,6 +21,7 @@ use super::csr::{Csr, REGISTER_COUNT};
 use super::descriptor_pipeline::DescriptorPipeline;
 use super::host_port::HostPort;
 use super::memory_port::MemoryPort;
+use super::miss_unit::MissUnit;
 use super::range_walker::RangeWalker;
 use super::recall_engine::RecallEngine;
 use super::responder::Responder;
@@ -91,7 +92,7 @@ pub struct Probe {
 
 /// The core.
 #[derive(Clone, Debug, Default, LogicBlock)]
-pub struct Core {
+pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> {
     /// The clock of everything.
     pub clk: Signal<In, Clock>,
     /// Power-on reset, synchronous, active high: everything is lost.
@@ -121,8 +122,9 @@ pub struct Core {
     /// Every commit slot, for simulation.
     pub probe: Probe,
 
-    snooper: CoherenceSnooper,
-    pipeline: DescriptorPipeline,
+    snooper: CoherenceSnooper<SETS>,
+    pipeline: DescriptorPipeline<SETS, WAYS, TAGS, ROWS>,
+    misses: MissUnit<SETS>,
     responder: Responder,
     memory: MemoryPort,
     recall: RecallEngine,
@@ -142,6 +144,7 @@ pub struct Core {
     cycles: Reg<Bits<32>>,
     flr_last: Reg<Bit>,
     window_base: Signal<Local, Bits<40>>,
+    wanted_pages: Signal<Local, Bits<32>>,
     window_pages: Signal<Local, Bits<32>>,
     ready: Signal<Local, Bit>,
     slot_errors: Signal<Local, Bits<ERROR_BITS>>,
@@ -151,7 +154,9 @@ pub struct Core {
     host_error: Signal<Local, Bit>,
 }
 
-impl Logic for Core {
+impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> Logic
+    for Core<SETS, WAYS, TAGS, ROWS>
+{
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module core");
@@ -172,6 +177,8 @@ impl Logic for Core {
         self.snooper.rst.next = self.rst.val();
         self.pipeline.clk.next = self.clk.val();
         self.pipeline.rst.next = self.rst.val();
+        self.misses.clk.next = self.clk.val();
+        self.misses.rst.next = self.rst.val();
         self.responder.clk.next = self.clk.val();
         self.responder.rst.next = self.rst.val();
         self.memory.clk.next = self.clk.val();
@@ -208,9 +215,19 @@ impl Logic for Core {
         self.window_base.next =
             bit_cast::<40, 20>(self.csr.value[reg::WINDOW_BASE_LO].val().get_bits::<20>(12))
                 | (bit_cast::<40, 20>(self.csr.value[reg::WINDOW_BASE_HI].val().get_bits::<20>(0)) << 20);
-        self.window_pages.next = self.csr.value[reg::WINDOW_SIZE].val();
+        self.wanted_pages.next = self.csr.value[reg::WINDOW_SIZE].val();
         if self.csr.value[reg::WINDOW_SIZE].val() > size::WINDOW_PAGES {
-            self.window_pages.next = size::WINDOW_PAGES.into();
+            self.wanted_pages.next = size::WINDOW_PAGES.into();
+        }
+        self.misses.base.next = self.csr.value[reg::DESCRIPTOR_BASE].val().get_bits::<26>(0);
+        self.misses.init.next = self.csr.written[reg::TABLE_INIT].val() & self.csr.wdata.val().get_bit(0);
+        self.misses.init_zeroed.next = self.csr.wdata.val().get_bit(1);
+        self.misses.init_pages.next = self.wanted_pages.val();
+        self.window_pages.next = self.wanted_pages.val();
+        if !self.misses.tables.val() {
+            self.window_pages.next = 0.into();
+        } else if self.wanted_pages.val() > self.misses.table_pages.val() {
+            self.window_pages.next = self.misses.table_pages.val();
         }
         self.ready.next = self.pipeline.ready.val() & self.summary.ready.val() & self.recall.ready.val();
 
@@ -242,6 +259,32 @@ impl Logic for Core {
         comment!("The pipeline and what hears its results.");
         self.pipeline.slot_valid.next = self.snooper.slot_valid.val();
         self.pipeline.slot.next = self.snooper.slot.val();
+        self.pipeline.entry.next = self.snooper.slot_entry.val();
+        self.pipeline.look_waits.next = self.misses.look_waits.val();
+        self.pipeline.fill_data.next = self.misses.data.val();
+        self.misses.miss_valid.next = self.pipeline.miss_valid.val();
+        self.misses.miss_slot.next = self.pipeline.miss_slot.val();
+        self.misses.look_page.next = self.pipeline.look_page.val();
+        self.misses.data_entry.next = self.pipeline.fill_entry.val();
+        self.misses.done.next = self.pipeline.fill_done.val();
+        self.misses.done_pass.next = self.pipeline.fill_pass.val();
+        self.misses.done_entry.next = self.pipeline.fill_done_entry.val();
+        self.misses.evict.next = self.pipeline.evict_valid.val();
+        self.misses.evict_page.next = self.pipeline.evict_page.val();
+        self.misses.evict_data.next = self.pipeline.evict_data.val();
+        self.misses.fill_granted.next = self.snooper.fill_granted.val();
+        self.misses.replay_granted.next = self.snooper.replay_granted.val();
+        self.snooper.room.next = self.misses.room.val();
+        self.snooper.room_low.next = self.misses.room_low.val();
+        self.snooper.fill_valid.next = self.misses.fill_valid.val();
+        self.snooper.fill_slot.next = self.misses.fill_slot.val();
+        self.snooper.fill_entry.next = self.misses.fill_entry.val();
+        self.snooper.replay_valid.next = self.misses.replay_valid.val();
+        self.snooper.replay_slot.next = self.misses.replay_slot.val();
+        self.snooper.hold.next = self.misses.hold.val();
+        for k in 0..4 {
+            self.snooper.hold_page[k].next = self.misses.hold_page[k].val();
+        }
         self.pipeline.grant_exclusive.next = self.csr.value[reg::CTRL].val().get_bit(1);
         self.responder.result_valid.next = self.pipeline.result_valid.val();
         self.responder.result_slot.next = self.pipeline.result_slot.val();
@@ -268,7 +311,20 @@ impl Logic for Core {
         self.responder.drs.next = self.memory.drs.val();
         self.memory.data_valid.next = self.snooper.data_valid.val();
         self.memory.data.next = self.snooper.data.val();
+        self.snooper.place_valid.next = self.memory.place_valid.val();
+        self.snooper.place.next = self.memory.place.val();
         self.memory.colour.next = self.fence.colour.val();
+        self.memory.descriptor_read_valid.next = self.misses.read_valid.val();
+        self.memory.descriptor_read_address.next = self.misses.read_address.val();
+        self.memory.descriptor_write_valid.next = self.misses.write_valid.val();
+        self.memory.descriptor_write_address.next = self.misses.write_address.val();
+        self.memory.descriptor_write_data.next = self.misses.write_data.val();
+        self.misses.read_ready.next = self.memory.descriptor_read_ready.val();
+        self.misses.read_data_valid.next = self.memory.descriptor_data_valid.val();
+        self.misses.read_data.next = self.memory.descriptor_data.val();
+        self.misses.read_error.next = self.memory.descriptor_error.val();
+        self.misses.write_ready.next = self.memory.descriptor_write_ready.val();
+        self.misses.write_done.next = self.memory.descriptor_write_done.val();
         self.memory.spool_write_valid.next = self.spool.write_valid.val();
         self.memory.spool_write_address.next = self.spool.write_address.val();
         self.memory.spool_write_data.next = self.spool.write_data.val();
@@ -416,7 +472,8 @@ impl Logic for Core {
         self.csr.status[reg::STATUS].next = bits::<32>(0)
             .replace_bit(0, self.ready.val() & !self.executor.resetting.val())
             .replace_bit(1, self.executor.busy.val())
-            .replace_bit(2, self.executor.result_waits.val());
+            .replace_bit(2, self.executor.result_waits.val())
+            .replace_bit(3, self.misses.tables.val());
         self.csr.status[reg::GENERATION].next = self.executor.generation.val();
         self.csr.status[reg::ERROR].next = bit_cast::<32, ERROR_BITS>(self.errors.val());
         self.csr.status[reg::INTR_STATE].next = bit_cast::<32, 4>(self.events.val());

@@ -9,7 +9,7 @@ use rust_hdl_core::prelude::*;
 
 /// The top.
 #[derive(Clone, Debug, Default, LogicBlock)]
-pub struct CxlTop {
+pub struct CxlTop<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> {
     /// The clock of everything.
     pub clk: Signal<In, Clock>,
     /// Power-on reset, synchronous, active high: everything is lost.
@@ -36,10 +36,12 @@ pub struct CxlTop {
     pub s_axil: AxiLiteSubordinate,
     /// Interrupt requests, one level per vector.
     pub irq: Signal<Out, Bits<4>>,
-    core: Core,
+    core: Core<SETS, WAYS, TAGS, ROWS>,
 }
 
-impl Logic for CxlTop {
+impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> Logic
+    for CxlTop<SETS, WAYS, TAGS, ROWS>
+{
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module cxl_top");

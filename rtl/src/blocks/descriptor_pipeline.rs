@@ -1,38 +1,57 @@
-//! The line pipeline: one commit slot per cycle reads its page's descriptor, decides, and writes it back.
+//! The line pipeline: one slot per cycle looks up its page's descriptor, decides, and writes it back. Nothing stalls inside.
 //!
-//! Descriptors of the whole window lie on chip: a control word and a row of 64 lanes per page. A line slot writes one
-//! lane, a page slot the row.
+//! Descriptors lie in device memory; here is a set-associative cache of them. On chip a descriptor is a control word, two
+//! *marks* (`cached`; changed since it was filled in) and a row of 64 lanes. A line slot writes one lane and the marks, a page
+//! slot all of it.
 //!
 //! # Operation
-//! After reset every descriptor is cleared (`ready` is low meanwhile); then slots enter whenever `slot_valid` is high.
-//! The arbiter in front keeps slots of one page three cycles apart, so no read ever meets a write of its row.
+//! * A *slot* whose page is in the cache commits. One whose page is not, or has slots waiting already, is diverted to the
+//!   miss unit (`miss_valid`) and comes back later as a *replay*.
+//! * A *fill* puts the descriptor that the miss unit fetched into the cache and hands out the one that it displaces.
+//! * A *pass* decides a slot on a fetched descriptor and hands out what became of it; the cache does not notice.
+//!
+//! A write-back leaves (`evict_*`) only if the descriptor was changed.
+//!
+//! # Hazards
+//! A slot reads its row in stage 3 and writes it in stage 7, so the four slots before it may still have to write: for line
+//! operations their lane and marks are forwarded, row operations (page slots, fills) are kept four slots apart by the
+//! arbiter. A fill writes its tag in stage 3, four slots before anybody may look for it.
 //!
 //! # Timing
-//! Entry in cycle 0, memories read in 1, data in 2, decision and write in 3, result in 4. One slot per cycle.
+//! A slot enters in cycle 0: 0 tags addressed, 1 tags out, 2 compare, 3 row addressed, 4 row out, 5 lane selected, 6 decision,
+//! 7 result. One slot per cycle.
 
 use super::resolve::Resolve;
 use super::transpose::Transpose;
 use super::types::*;
+use super::ways::{RowAddress, TagMatch, TagPick, TagSpread};
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
+use tideline_abi::descriptor::{control_bit, lane_bit};
 use tideline_abi::geometry::PAGE_BITS;
+use tideline_abi::slot::slot_kind;
 
-/// Holds the descriptors and commits slots.
+/// Caches descriptors and commits slots.
+///
+/// `2^SETS` sets of `WAYS` ways; `TAGS = WAYS * TAG_ENTRY_BITS`; `2^ROWS` rows in all.
 #[derive(Clone, Debug, Default, LogicBlock)]
-pub struct DescriptorPipeline {
+pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> {
     /// The clock.
     pub clk: Signal<In, Clock>,
-    /// Synchronous reset: starts the scrub.
+    /// Synchronous reset: empties the cache.
     pub rst: Signal<In, Bit>,
-    /// The scrub is done.
+    /// The cache is empty and may be used.
     pub ready: Signal<Out, Bit>,
     /// A slot enters.
     pub slot_valid: Signal<In, Bit>,
-    /// The slot.
+    /// The slot; of a fill only its page.
     pub slot: Signal<In, SlotBits>,
+    /// How it enters.
+    pub entry: Signal<In, EntryBits>,
     /// CTRL.grant_exclusive.
     pub grant_exclusive: Signal<In, Bit>,
-    /// A slot was committed in the cycle before.
+
+    /// A slot was committed.
     pub result_valid: Signal<Out, Bit>,
     /// The slot.
     pub result_slot: Signal<Out, SlotBits>,
@@ -49,125 +68,542 @@ pub struct DescriptorPipeline {
     /// Owned bit of the line after a line slot.
     pub result_owned: Signal<Out, Bit>,
 
-    control: Ram<ControlBits, PAGE_BITS>,
-    rows: LaneRam<ROW_BITS, 64, PAGE_BITS>,
+    /// Page of the slot in stage 5.
+    pub look_page: Signal<Out, Page>,
+    /// Slots of that page wait in the miss unit.
+    pub look_waits: Signal<In, Bit>,
+    /// A slot is diverted: its descriptor is not there, or slots of its page wait already.
+    pub miss_valid: Signal<Out, Bit>,
+    /// The slot.
+    pub miss_slot: Signal<Out, SlotBits>,
+    /// Entry of the fill or pass in stage 3.
+    pub fill_entry: Signal<Out, Bits<ENTRY_BITS>>,
+    /// The fetched descriptor of that entry, one cycle later.
+    pub fill_data: Signal<In, Bits<512>>,
+    /// A fill or pass has ended.
+    pub fill_done: Signal<Out, Bit>,
+    /// It was a pass.
+    pub fill_pass: Signal<Out, Bit>,
+    /// Its entry.
+    pub fill_done_entry: Signal<Out, Bits<ENTRY_BITS>>,
+    /// With `fill_done`: a descriptor must be written back.
+    pub evict_valid: Signal<Out, Bit>,
+    /// Its page.
+    pub evict_page: Signal<Out, Page>,
+    /// The descriptor.
+    pub evict_data: Signal<Out, Bits<512>>,
+
+    tags: LaneRam<TAGS, WAYS, SETS>,
+    rows: LaneRam<ROW_BITS, 64, ROWS>,
+    controls: Ram<ControlBits, ROWS>,
+    marks: Ram<Bits<2>, ROWS>,
+    tag_match: TagMatch<TAGS, WAYS>,
+    tag_pick: TagPick<TAGS, WAYS>,
+    tag_spread: TagSpread<TAGS, WAYS>,
+    row_address: RowAddress<SETS, WAYS, ROWS>,
     to_masks: Transpose<ROW_BITS, 64>,
     to_lanes: Transpose<ROW_BITS, 3>,
     resolve: Resolve,
-    scrub_page: Reg<Page>,
+    scrub: Reg<Bits<SETS>>,
     scrub_done: Reg<Bit>,
+    rotor: Reg<Bits<WAYS>>,
+
     valid_1: Reg<Bit>,
     slot_1: Reg<SlotBits>,
+    entry_1: Reg<EntryBits>,
     valid_2: Reg<Bit>,
     slot_2: Reg<SlotBits>,
+    entry_2: Reg<EntryBits>,
+    tags_2: Reg<Bits<TAGS>>,
     valid_3: Reg<Bit>,
     slot_3: Reg<SlotBits>,
-    control_3: Reg<ControlBits>,
-    row_3: Reg<Row>,
+    entry_3: Reg<EntryBits>,
+    tags_3: Reg<Bits<TAGS>>,
+    way_3: Reg<Bits<WAYS>>,
     valid_4: Reg<Bit>,
     slot_4: Reg<SlotBits>,
-    result_4: Reg<ResultBits>,
-    exclusive_4: Reg<Bit>,
-    set_4: Reg<Bit>,
-    clear_4: Reg<Bit>,
-    dirty_4: Reg<Bit>,
-    owned_4: Reg<Bit>,
-    writes: Signal<Local, Bit>,
+    entry_4: Reg<EntryBits>,
+    hit_4: Reg<Bit>,
+    row_4: Reg<Bits<ROWS>>,
+    victim_4: Reg<TagEntryBits>,
+    valid_5: Reg<Bit>,
+    slot_5: Reg<SlotBits>,
+    entry_5: Reg<EntryBits>,
+    hit_5: Reg<Bit>,
+    row_5: Reg<Bits<ROWS>>,
+    victim_5: Reg<TagEntryBits>,
+    lanes_5: Reg<Row>,
+    control_5: Reg<ControlBits>,
+    marks_5: Reg<Bits<2>>,
+    fill_5: Reg<Bits<512>>,
+    valid_6: Reg<Bit>,
+    slot_6: Reg<SlotBits>,
+    entry_6: Reg<EntryBits>,
+    hit_6: Reg<Bit>,
+    row_6: Reg<Bits<ROWS>>,
+    victim_6: Reg<TagEntryBits>,
+    masks_6: Reg<Row>,
+    lane_6: Reg<LaneBits>,
+    control_6: Reg<ControlBits>,
+    marks_6: Reg<Bits<2>>,
+    fill_6: Reg<Bits<512>>,
+    waits_6: Reg<Bit>,
+    same_6: Reg<Bit>,
+    from_1: Reg<Bit>,
+    from_2: Reg<Bit>,
+    from_3: Reg<Bit>,
+    from_4: Reg<Bit>,
+    marks_from_1: Reg<Bit>,
+    marks_from_2: Reg<Bit>,
+    marks_from_3: Reg<Bit>,
+    marks_from_4: Reg<Bit>,
+
+    commit_7: Reg<Bit>,
+    miss_7: Reg<Bit>,
+    slot_7: Reg<SlotBits>,
+    result_7: Reg<ResultBits>,
+    exclusive_7: Reg<Bit>,
+    set_7: Reg<Bit>,
+    clear_7: Reg<Bit>,
+    line_write_7: Reg<Bit>,
+    row_write_7: Reg<Bit>,
+    row_7: Reg<Bits<ROWS>>,
+    lane_7: Reg<LaneBits>,
+    lanes_7: Reg<Row>,
+    control_7: Reg<ControlBits>,
+    marks_7: Reg<Bits<2>>,
+    done_7: Reg<Bit>,
+    pass_7: Reg<Bit>,
+    entry_7: Reg<Bits<ENTRY_BITS>>,
+    evict_7: Reg<Bit>,
+    evict_page_7: Reg<Page>,
+    evict_data_7: Reg<Bits<512>>,
+
+    line_write_8: Reg<Bit>,
+    row_8: Reg<Bits<ROWS>>,
+    line_8: Reg<Bits<6>>,
+    lane_8: Reg<LaneBits>,
+    marks_8: Reg<Bits<2>>,
+    line_write_9: Reg<Bit>,
+    row_9: Reg<Bits<ROWS>>,
+    line_9: Reg<Bits<6>>,
+    lane_9: Reg<LaneBits>,
+    marks_9: Reg<Bits<2>>,
+    lane_10: Reg<LaneBits>,
+    marks_10: Reg<Bits<2>>,
+
+    free_ways: Signal<Local, Bits<WAYS>>,
+    victim_way: Signal<Local, Bits<WAYS>>,
+    fills_3: Signal<Local, Bit>,
+    fill_masks: Signal<Local, Row>,
+    lane_now: Signal<Local, LaneBits>,
+    marks_now: Signal<Local, Bits<2>>,
+    control_now: Signal<Local, ControlBits>,
+    needs_none: Signal<Local, Bit>,
+    decides: Signal<Local, Bit>,
+    diverts: Signal<Local, Bit>,
+    commits: Signal<Local, Bit>,
+    is_page: Signal<Local, Bit>,
+    lane_dirty: Signal<Local, LineMask>,
+    lane_owned: Signal<Local, LineMask>,
+    lane_accessed: Signal<Local, LineMask>,
+    dirty_out: Signal<Local, LineMask>,
+    owned_out: Signal<Local, LineMask>,
+    accessed_out: Signal<Local, LineMask>,
+    control_out: Signal<Local, ControlBits>,
+    marks_out: Signal<Local, Bits<2>>,
+    fills_6: Signal<Local, Bit>,
+    touches: Signal<Local, Bit>,
+    evict_control: Signal<Local, ControlBits>,
+    evict_dirty: Signal<Local, LineMask>,
+    evict_owned: Signal<Local, LineMask>,
+    evict_accessed: Signal<Local, LineMask>,
 }
 
-impl Logic for DescriptorPipeline {
+impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> Logic
+    for DescriptorPipeline<SETS, WAYS, TAGS, ROWS>
+{
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module descriptor_pipeline");
+        dff_setup!(self, clk, scrub, scrub_done, rotor);
+        dff_setup!(
+            self, clk, valid_1, slot_1, entry_1, valid_2, slot_2, entry_2, tags_2, valid_3, slot_3, entry_3,
+            tags_3, way_3, valid_4, slot_4, entry_4, hit_4, row_4, victim_4
+        );
         dff_setup!(
             self,
             clk,
-            scrub_page,
-            scrub_done,
-            valid_1,
-            slot_1,
-            valid_2,
-            slot_2,
-            valid_3,
-            slot_3,
-            control_3,
-            row_3,
-            valid_4,
-            slot_4,
-            result_4,
-            exclusive_4,
-            set_4,
-            clear_4,
-            dirty_4,
-            owned_4
+            valid_5,
+            slot_5,
+            entry_5,
+            hit_5,
+            row_5,
+            victim_5,
+            lanes_5,
+            control_5,
+            marks_5,
+            fill_5,
+            valid_6,
+            slot_6,
+            entry_6,
+            hit_6,
+            row_6,
+            victim_6,
+            masks_6,
+            lane_6,
+            control_6,
+            marks_6,
+            fill_6,
+            waits_6,
+            same_6,
+            from_1,
+            from_2,
+            from_3,
+            from_4,
+            marks_from_1,
+            marks_from_2,
+            marks_from_3,
+            marks_from_4
         );
-        self.control.clock.next = self.clk.val();
+        dff_setup!(
+            self,
+            clk,
+            commit_7,
+            miss_7,
+            slot_7,
+            result_7,
+            exclusive_7,
+            set_7,
+            clear_7,
+            line_write_7,
+            row_write_7,
+            row_7,
+            lane_7,
+            lanes_7,
+            control_7,
+            marks_7,
+            done_7,
+            pass_7,
+            entry_7,
+            evict_7,
+            evict_page_7,
+            evict_data_7
+        );
+        dff_setup!(
+            self,
+            clk,
+            line_write_8,
+            row_8,
+            line_8,
+            lane_8,
+            marks_8,
+            line_write_9,
+            row_9,
+            line_9,
+            lane_9,
+            marks_9,
+            lane_10,
+            marks_10
+        );
+        self.tags.clock.next = self.clk.val();
         self.rows.clock.next = self.clk.val();
+        self.controls.clock.next = self.clk.val();
+        self.marks.clock.next = self.clk.val();
 
-        comment!("Cycles 1 and 2: read.");
+        comment!("0 and 1: the tags of the set.");
+        self.tags.read_address.next = self.slot.val().page.get_bits::<SETS>(0);
         self.valid_1.d.next = self.slot_valid.val();
         self.slot_1.d.next = self.slot.val();
-        self.control.read_address.next = self.slot_1.q.val().page;
-        self.rows.read_address.next = self.slot_1.q.val().page;
+        self.entry_1.d.next = self.entry.val();
         self.valid_2.d.next = self.valid_1.q.val();
         self.slot_2.d.next = self.slot_1.q.val();
+        self.entry_2.d.next = self.entry_1.q.val();
+        self.tags_2.d.next = self.tags.read_data.val();
+
+        comment!("2: the way that holds the page; of a fill, a free way or the next one in turn.");
+        self.tag_match.row.next = self.tags_2.q.val();
+        self.tag_match.page.next = self.slot_2.q.val().page;
+        self.free_ways.next = !self.tag_match.valid.val();
+        self.victim_way.next = self.rotor.q.val();
+        if self.free_ways.val().any() {
+            self.victim_way.next = self.free_ways.val() & (!self.free_ways.val() + 1);
+        }
         self.valid_3.d.next = self.valid_2.q.val();
         self.slot_3.d.next = self.slot_2.q.val();
-        self.control_3.d.next = self.control.read_data.val();
-        self.row_3.d.next = self.rows.read_data.val();
-
-        comment!("Cycle 3: decide.");
-        self.to_masks.row.next = self.row_3.q.val();
-        self.resolve.slot.next = self.slot_3.q.val();
-        self.resolve.grant_exclusive.next = self.grant_exclusive.val();
-        self.resolve.control.next = self.control_3.q.val();
-        self.resolve.dirty.next = self.to_masks.masks.val().get_bits::<64>(0);
-        self.resolve.owned.next = self.to_masks.masks.val().get_bits::<64>(64);
-        self.resolve.accessed.next = self.to_masks.masks.val().get_bits::<64>(128);
-        self.to_lanes.row.next = bit_cast::<ROW_BITS, 64>(self.resolve.dirty_next.val())
-            | (bit_cast::<ROW_BITS, 64>(self.resolve.owned_next.val()) << 64)
-            | (bit_cast::<ROW_BITS, 64>(self.resolve.accessed_next.val()) << 128);
-
-        comment!("Write back; until the scrub is done, write zeros instead.");
-        self.writes.next = self.valid_3.q.val();
-        self.control.write_enable.next = self.writes.val();
-        self.control.write_address.next = self.slot_3.q.val().page;
-        self.control.write_data.next = self.resolve.control_next.val();
-        self.rows.write_enable.next = 0.into();
-        if self.writes.val() {
-            self.rows.write_enable.next = self.resolve.lanes.val();
+        self.entry_3.d.next = self.entry_2.q.val();
+        self.tags_3.d.next = self.tags_2.q.val();
+        self.way_3.d.next = self.tag_match.hit.val();
+        if self.entry_2.q.val().fill {
+            self.way_3.d.next = self.victim_way.val();
         }
-        self.rows.write_address.next = self.slot_3.q.val().page;
-        self.rows.write_data.next = self.to_lanes.masks.val();
+
+        comment!("3: the row is addressed; a fill writes its tag. The scrub writes empty tags.");
+        self.fills_3.next = self.valid_3.q.val() & self.entry_3.q.val().fill;
+        self.row_address.set.next = self.slot_3.q.val().page.get_bits::<SETS>(0);
+        self.row_address.way.next = self.way_3.q.val();
+        self.rows.read_address.next = self.row_address.row.val();
+        self.controls.read_address.next = self.row_address.row.val();
+        self.marks.read_address.next = self.row_address.row.val();
+        self.fill_entry.next = self.entry_3.q.val().entry;
+        self.tag_pick.row.next = self.tags_3.q.val();
+        self.tag_pick.way.next = self.way_3.q.val();
+        self.tag_spread.entry.next =
+            bit_cast::<TAG_ENTRY_BITS, PAGE_BITS>(self.slot_3.q.val().page).replace_bit(PAGE_BITS, true);
+        self.tags.write_enable.next = 0.into();
+        self.tags.write_address.next = self.slot_3.q.val().page.get_bits::<SETS>(0);
+        self.tags.write_data.next = self.tag_spread.row.val();
+        if self.fills_3.val() {
+            self.tags.write_enable.next = self.way_3.q.val();
+            self.rotor.d.next = self.rotor.q.val() << 1;
+            if !(self.rotor.q.val() << 1).any() {
+                self.rotor.d.next = 1.into();
+            }
+        }
         if !self.scrub_done.q.val() {
-            self.control.write_enable.next = true;
-            self.control.write_address.next = self.scrub_page.q.val();
-            self.control.write_data.next = 0.into();
-            self.rows.write_enable.next = !bits::<64>(0);
-            self.rows.write_address.next = self.scrub_page.q.val();
-            self.rows.write_data.next = 0.into();
-            self.scrub_page.d.next = self.scrub_page.q.val() + 1;
-            self.scrub_done.d.next = self.scrub_page.q.val().all();
+            self.tags.write_enable.next = !bits::<WAYS>(0);
+            self.tags.write_address.next = self.scrub.q.val();
+            self.tags.write_data.next = 0.into();
+            self.scrub.d.next = self.scrub.q.val() + 1;
+            self.scrub_done.d.next = self.scrub.q.val().all();
         }
         self.ready.next = self.scrub_done.q.val();
-
-        comment!("Cycle 4: the result.");
         self.valid_4.d.next = self.valid_3.q.val();
         self.slot_4.d.next = self.slot_3.q.val();
-        self.result_4.d.next = self.resolve.result.val();
-        self.exclusive_4.d.next = self.grant_exclusive.val();
-        self.set_4.d.next = self.valid_3.q.val() & self.resolve.active.val();
-        self.clear_4.d.next =
-            self.valid_3.q.val() & self.resolve.page_done.val() & !self.resolve.active.val();
-        self.dirty_4.d.next = self.resolve.dirty_next.val().get_bit(0);
-        self.owned_4.d.next = self.resolve.owned_next.val().get_bit(0);
-        self.result_valid.next = self.valid_4.q.val();
-        self.result_slot.next = self.slot_4.q.val();
-        self.result.next = self.result_4.q.val();
-        self.result_exclusive.next = self.exclusive_4.q.val();
-        self.summary_set.next = self.set_4.q.val();
-        self.summary_clear.next = self.clear_4.q.val();
-        self.result_dirty.next = self.dirty_4.q.val();
-        self.result_owned.next = self.owned_4.q.val();
+        self.entry_4.d.next = self.entry_3.q.val();
+        self.hit_4.d.next = self.way_3.q.val().any();
+        self.row_4.d.next = self.row_address.row.val();
+        self.victim_4.d.next = self.tag_pick.entry.val();
+
+        comment!("4: the row comes out.");
+        self.valid_5.d.next = self.valid_4.q.val();
+        self.slot_5.d.next = self.slot_4.q.val();
+        self.entry_5.d.next = self.entry_4.q.val();
+        self.hit_5.d.next = self.hit_4.q.val();
+        self.row_5.d.next = self.row_4.q.val();
+        self.victim_5.d.next = self.victim_4.q.val();
+        self.lanes_5.d.next = self.rows.read_data.val();
+        self.control_5.d.next = self.controls.read_data.val();
+        self.marks_5.d.next = self.marks.read_data.val();
+        self.fill_5.d.next = self.fill_data.val();
+
+        comment!("5: the lane, and where it must be forwarded from.");
+        self.to_masks.row.next = self.lanes_5.q.val();
+        self.fill_masks.next = bit_cast::<ROW_BITS, 64>(self.fill_5.q.val().get_bits::<64>(192))
+            | (bit_cast::<ROW_BITS, 64>(self.fill_5.q.val().get_bits::<64>(384)) << 64)
+            | (bit_cast::<ROW_BITS, 64>(self.fill_5.q.val().get_bits::<64>(448)) << 128);
+        self.valid_6.d.next = self.valid_5.q.val();
+        self.slot_6.d.next = self.slot_5.q.val();
+        self.entry_6.d.next = self.entry_5.q.val();
+        self.hit_6.d.next = self.hit_5.q.val();
+        self.row_6.d.next = self.row_5.q.val();
+        self.victim_6.d.next = self.victim_5.q.val();
+        self.masks_6.d.next = self.to_masks.masks.val();
+        self.control_6.d.next = self.control_5.q.val();
+        self.marks_6.d.next = self.marks_5.q.val();
+        self.fill_6.d.next = self.fill_5.q.val();
+        if self.entry_5.q.val().pass {
+            self.masks_6.d.next = self.fill_masks.val();
+            self.control_6.d.next = self.fill_5.q.val().get_bits::<CONTROL_BITS>(0);
+            self.marks_6.d.next =
+                bits::<2>(0).replace_bit(0, self.fill_5.q.val().get_bit(control_bit::CACHED));
+        }
+        self.lane_dirty.next = self.to_masks.masks.val().get_bits::<64>(0);
+        self.lane_owned.next = self.to_masks.masks.val().get_bits::<64>(64);
+        self.lane_accessed.next = self.to_masks.masks.val().get_bits::<64>(128);
+        self.lane_6.d.next = bits::<LANE_BITS>(0)
+            .replace_bit(lane_bit::DIRTY, self.lane_dirty.val().get_bit(self.slot_5.q.val().line.index()))
+            .replace_bit(lane_bit::OWNED, self.lane_owned.val().get_bit(self.slot_5.q.val().line.index()))
+            .replace_bit(
+                lane_bit::ACCESSED,
+                self.lane_accessed.val().get_bit(self.slot_5.q.val().line.index()),
+            );
+        self.look_page.next = self.slot_5.q.val().page;
+        self.waits_6.d.next = self.look_waits.val()
+            | (self.miss_7.q.val() & (self.slot_7.q.val().page == self.slot_5.q.val().page));
+        self.same_6.d.next = self.slot_6.q.val().page == self.slot_5.q.val().page;
+        self.marks_from_1.d.next = self.row_6.q.val() == self.row_5.q.val();
+        self.from_1.d.next = (self.row_6.q.val() == self.row_5.q.val())
+            & (self.slot_6.q.val().line == self.slot_5.q.val().line);
+        self.marks_from_2.d.next = self.line_write_7.q.val() & (self.row_7.q.val() == self.row_5.q.val());
+        self.from_2.d.next = self.line_write_7.q.val()
+            & (self.row_7.q.val() == self.row_5.q.val())
+            & (self.slot_7.q.val().line == self.slot_5.q.val().line);
+        self.marks_from_3.d.next = self.line_write_8.q.val() & (self.row_8.q.val() == self.row_5.q.val());
+        self.from_3.d.next = self.line_write_8.q.val()
+            & (self.row_8.q.val() == self.row_5.q.val())
+            & (self.line_8.q.val() == self.slot_5.q.val().line);
+        self.marks_from_4.d.next = self.line_write_9.q.val() & (self.row_9.q.val() == self.row_5.q.val());
+        self.from_4.d.next = self.line_write_9.q.val()
+            & (self.row_9.q.val() == self.row_5.q.val())
+            & (self.line_9.q.val() == self.slot_5.q.val().line);
+
+        comment!("6: forward.");
+        self.lane_now.next = self.lane_6.q.val();
+        if self.from_1.q.val() & self.line_write_7.q.val() {
+            self.lane_now.next = self.lane_7.q.val();
+        } else if self.from_2.q.val() {
+            self.lane_now.next = self.lane_8.q.val();
+        } else if self.from_3.q.val() {
+            self.lane_now.next = self.lane_9.q.val();
+        } else if self.from_4.q.val() {
+            self.lane_now.next = self.lane_10.q.val();
+        }
+        self.marks_now.next = self.marks_6.q.val();
+        if self.entry_6.q.val().pass {
+            comment!("It came with its descriptor; its row number means nothing.");
+            self.marks_now.next = self.marks_6.q.val();
+        } else if self.marks_from_1.q.val() & self.line_write_7.q.val() {
+            self.marks_now.next = self.marks_7.q.val();
+        } else if self.marks_from_2.q.val() {
+            self.marks_now.next = self.marks_8.q.val();
+        } else if self.marks_from_3.q.val() {
+            self.marks_now.next = self.marks_9.q.val();
+        } else if self.marks_from_4.q.val() {
+            self.marks_now.next = self.marks_10.q.val();
+        }
+        self.control_now.next =
+            self.control_6.q.val().replace_bit(control_bit::CACHED, self.marks_now.val().get_bit(0));
+
+        comment!("6: decide.");
+        self.resolve.slot.next = self.slot_6.q.val();
+        self.resolve.grant_exclusive.next = self.grant_exclusive.val();
+        self.resolve.control.next = self.control_now.val();
+        self.resolve.lane.next = self.lane_now.val();
+        self.resolve.dirty.next = self.masks_6.q.val().get_bits::<64>(0);
+        self.resolve.owned.next = self.masks_6.q.val().get_bits::<64>(64);
+        self.resolve.accessed.next = self.masks_6.q.val().get_bits::<64>(128);
+        self.is_page.next = self.slot_6.q.val().kind.get_bit(3);
+        self.needs_none.next =
+            !self.slot_6.q.val().decodes | (self.slot_6.q.val().kind == slot_kind::CONFLICT);
+        self.decides.next = self.valid_6.q.val() & !self.entry_6.q.val().fill;
+        self.diverts.next = self.decides.val()
+            & !self.entry_6.q.val().pass
+            & !self.needs_none.val()
+            & (!self.hit_6.q.val()
+                | (!self.entry_6.q.val().replay
+                    & (self.waits_6.q.val() | (self.same_6.q.val() & self.miss_7.q.val()))));
+        self.commits.next = self.decides.val() & !self.diverts.val();
+        self.commit_7.d.next = self.commits.val();
+        self.miss_7.d.next = self.diverts.val();
+        self.slot_7.d.next = self.slot_6.q.val();
+        self.result_7.d.next = self.resolve.result.val();
+        self.exclusive_7.d.next = self.grant_exclusive.val();
+        self.set_7.d.next = self.commits.val() & self.resolve.active.val();
+        self.clear_7.d.next = self.commits.val() & self.resolve.page_done.val() & !self.resolve.active.val();
+
+        comment!("6: what is written. A line slot writes its bits to all lanes and enables one.");
+        self.dirty_out.next = self.resolve.dirty_next.val();
+        self.owned_out.next = self.resolve.owned_next.val();
+        self.accessed_out.next = self.resolve.accessed_next.val();
+        self.control_out.next = self.resolve.control_next.val();
+        self.marks_out.next = bits::<2>(0)
+            .replace_bit(0, self.resolve.control_next.val().get_bit(control_bit::CACHED))
+            .replace_bit(1, self.marks_now.val().get_bit(1) | self.resolve.changes.val());
+        if self.entry_6.q.val().fill {
+            self.dirty_out.next = self.fill_6.q.val().get_bits::<64>(192);
+            self.owned_out.next = self.fill_6.q.val().get_bits::<64>(384);
+            self.accessed_out.next = self.fill_6.q.val().get_bits::<64>(448);
+            self.control_out.next = self.fill_6.q.val().get_bits::<CONTROL_BITS>(0);
+            self.marks_out.next =
+                bits::<2>(0).replace_bit(0, self.fill_6.q.val().get_bit(control_bit::CACHED));
+        } else if !self.is_page.val() {
+            self.dirty_out.next = 0.into();
+            self.owned_out.next = 0.into();
+            self.accessed_out.next = 0.into();
+            if self.resolve.lane_next.val().get_bit(lane_bit::DIRTY) {
+                self.dirty_out.next = !bits::<64>(0);
+            }
+            if self.resolve.lane_next.val().get_bit(lane_bit::OWNED) {
+                self.owned_out.next = !bits::<64>(0);
+            }
+            if self.resolve.lane_next.val().get_bit(lane_bit::ACCESSED) {
+                self.accessed_out.next = !bits::<64>(0);
+            }
+        }
+        self.to_lanes.row.next = bit_cast::<ROW_BITS, 64>(self.dirty_out.val())
+            | (bit_cast::<ROW_BITS, 64>(self.owned_out.val()) << 64)
+            | (bit_cast::<ROW_BITS, 64>(self.accessed_out.val()) << 128);
+        self.fills_6.next = self.valid_6.q.val() & self.entry_6.q.val().fill;
+        self.touches.next = self.commits.val() & !self.needs_none.val() & !self.entry_6.q.val().pass;
+        self.row_7.d.next = self.row_6.q.val();
+        self.lane_7.d.next = self.resolve.lane_next.val();
+        self.lanes_7.d.next = self.to_lanes.masks.val();
+        self.control_7.d.next = self.control_out.val();
+        self.marks_7.d.next = self.marks_out.val();
+        self.line_write_7.d.next = self.touches.val() & !self.is_page.val();
+        self.row_write_7.d.next = (self.touches.val() & self.is_page.val()) | self.fills_6.val();
+
+        comment!("6: what leaves: the descriptor that a fill displaces, or what a pass made of its own.");
+        self.evict_control.next =
+            self.control_6.q.val().replace_bit(control_bit::CACHED, self.marks_6.q.val().get_bit(0));
+        self.evict_dirty.next = self.masks_6.q.val().get_bits::<64>(0);
+        self.evict_owned.next = self.masks_6.q.val().get_bits::<64>(64);
+        self.evict_accessed.next = self.masks_6.q.val().get_bits::<64>(128);
+        self.evict_page_7.d.next = self.victim_6.q.val().get_bits::<PAGE_BITS>(0);
+        self.evict_7.d.next =
+            self.fills_6.val() & self.victim_6.q.val().get_bit(PAGE_BITS) & self.marks_6.q.val().get_bit(1);
+        if self.entry_6.q.val().pass {
+            self.evict_control.next = self.resolve.control_next.val();
+            self.evict_dirty.next = self.resolve.dirty_next.val();
+            self.evict_owned.next = self.resolve.owned_next.val();
+            self.evict_accessed.next = self.resolve.accessed_next.val();
+            self.evict_page_7.d.next = self.slot_6.q.val().page;
+            self.evict_7.d.next = self.commits.val() & self.resolve.changes.val();
+        }
+        self.evict_data_7.d.next = bit_cast::<512, CONTROL_BITS>(self.evict_control.val())
+            | (bit_cast::<512, 64>(self.evict_dirty.val()) << 192)
+            | (bit_cast::<512, 64>(self.evict_owned.val()) << 384)
+            | (bit_cast::<512, 64>(self.evict_accessed.val()) << 448);
+        self.done_7.d.next = self.valid_6.q.val() & (self.entry_6.q.val().fill | self.entry_6.q.val().pass);
+        self.pass_7.d.next = self.entry_6.q.val().pass;
+        self.entry_7.d.next = self.entry_6.q.val().entry;
+
+        comment!("7: write; 8 to 10: remember what was written.");
+        self.rows.write_enable.next = 0.into();
+        if self.line_write_7.q.val() {
+            self.rows.write_enable.next = bits::<64>(1) << self.slot_7.q.val().line;
+        }
+        if self.row_write_7.q.val() {
+            self.rows.write_enable.next = !bits::<64>(0);
+        }
+        self.rows.write_address.next = self.row_7.q.val();
+        self.rows.write_data.next = self.lanes_7.q.val();
+        self.controls.write_enable.next = self.row_write_7.q.val();
+        self.controls.write_address.next = self.row_7.q.val();
+        self.controls.write_data.next = self.control_7.q.val();
+        self.marks.write_enable.next = self.line_write_7.q.val() | self.row_write_7.q.val();
+        self.marks.write_address.next = self.row_7.q.val();
+        self.marks.write_data.next = self.marks_7.q.val();
+        self.line_write_8.d.next = self.line_write_7.q.val();
+        self.row_8.d.next = self.row_7.q.val();
+        self.line_8.d.next = self.slot_7.q.val().line;
+        self.lane_8.d.next = self.lane_7.q.val();
+        self.marks_8.d.next = self.marks_7.q.val();
+        self.line_write_9.d.next = self.line_write_8.q.val();
+        self.row_9.d.next = self.row_8.q.val();
+        self.line_9.d.next = self.line_8.q.val();
+        self.lane_9.d.next = self.lane_8.q.val();
+        self.marks_9.d.next = self.marks_8.q.val();
+        self.lane_10.d.next = self.lane_9.q.val();
+        self.marks_10.d.next = self.marks_9.q.val();
+
+        comment!("7: the results.");
+        self.result_valid.next = self.commit_7.q.val();
+        self.result_slot.next = self.slot_7.q.val();
+        self.result.next = self.result_7.q.val();
+        self.result_exclusive.next = self.exclusive_7.q.val();
+        self.summary_set.next = self.set_7.q.val();
+        self.summary_clear.next = self.clear_7.q.val();
+        self.result_dirty.next = self.lane_7.q.val().get_bit(lane_bit::DIRTY);
+        self.result_owned.next = self.lane_7.q.val().get_bit(lane_bit::OWNED);
+        self.miss_valid.next = self.miss_7.q.val();
+        self.miss_slot.next = self.slot_7.q.val();
+        self.fill_done.next = self.done_7.q.val();
+        self.fill_pass.next = self.pass_7.q.val();
+        self.fill_done_entry.next = self.entry_7.q.val();
+        self.evict_valid.next = self.evict_7.q.val();
+        self.evict_page.next = self.evict_page_7.q.val();
+        self.evict_data.next = self.evict_data_7.q.val();
     }
 }

@@ -289,6 +289,7 @@ impl Logic for RecallEngine {
         self.page_slot.next.context = self.grant_context.val();
         self.page_slot.next.frame = self.grant_frame.val();
         self.page_slot.next.mask = 0.into();
+        self.page_slot.next.data = 0.into();
 
         comment!("Committed slots of contexts; merges of the spool have none.");
         self.result_context.next = bits::<16>(1) << self.result_slot.val().context;
@@ -409,6 +410,7 @@ impl Logic for RecallEngine {
         self.response_slot.next.context = self.entry.val().context;
         self.response_slot.next.frame = 0.into();
         self.response_slot.next.mask = 0.into();
+        self.response_slot.next.data = 0.into();
 
         comment!("Tags: filled once after reset, then those of answered snoops.");
         self.fill_tags.next = !self.tag_count.q.val().get_bit(7);

@@ -10,7 +10,7 @@ use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 use tideline_abi::cxl::{m2s_birsp, m2s_req, meta_field, meta_value, s2m_bisnp, s2m_ndr, snp_type};
-use tideline_abi::descriptor::{control_bit, page_state};
+use tideline_abi::descriptor::{control_bit, lane_bit, page_state};
 use tideline_abi::regs::error_bit;
 use tideline_abi::slot::{data_source, slot_kind, slot_status};
 
@@ -23,6 +23,8 @@ pub struct Resolve {
     pub grant_exclusive: Signal<In, Bit>,
     /// Control word of the page.
     pub control: Signal<In, ControlBits>,
+    /// Line slots: the lane of the line.
+    pub lane: Signal<In, LaneBits>,
     /// Dirty lines of the page.
     pub dirty: Signal<In, LineMask>,
     /// Lines of the page that the host may own.
@@ -33,14 +35,16 @@ pub struct Resolve {
     pub result: Signal<Out, ResultBits>,
     /// The control word after the slot.
     pub control_next: Signal<Out, ControlBits>,
-    /// The row after a page slot; a line slot: the new bit of its line in every position.
+    /// Page slots: the dirty lines after the slot.
     pub dirty_next: Signal<Out, LineMask>,
-    /// As `dirty_next`.
+    /// Page slots: the owned lines after it.
     pub owned_next: Signal<Out, LineMask>,
-    /// As `dirty_next`.
+    /// Page slots: the accessed lines after it.
     pub accessed_next: Signal<Out, LineMask>,
-    /// Lanes that change.
-    pub lanes: Signal<Out, LineMask>,
+    /// Line slots: the lane after the slot.
+    pub lane_next: Signal<Out, LaneBits>,
+    /// The slot changes the descriptor.
+    pub changes: Signal<Out, Bit>,
     /// The page has a dirty, owned or accessed line after the slot (line slots: the line is one).
     pub active: Signal<Out, Bit>,
     /// The slot is a page slot that was done: `active` is the whole truth of the page.
@@ -92,7 +96,11 @@ pub struct Resolve {
     page_owned: Signal<Local, LineMask>,
     page_accessed: Signal<Local, LineMask>,
     page_control: Signal<Local, ControlBits>,
-    one: Signal<Local, LineMask>,
+    dirty_after: Signal<Local, LineMask>,
+    owned_after: Signal<Local, LineMask>,
+    accessed_after: Signal<Local, LineMask>,
+    lane_after: Signal<Local, LaneBits>,
+    page_changes: Signal<Local, Bit>,
 }
 
 impl Logic for Resolve {
@@ -126,9 +134,9 @@ impl Logic for Resolve {
         self.is_page.next = self.slot.val().kind.get_bit(3);
 
         comment!("The line.");
-        self.line_dirty.next = self.dirty.val().get_bit(self.slot.val().line.index());
-        self.line_owned.next = self.owned.val().get_bit(self.slot.val().line.index());
-        self.line_accessed.next = self.accessed.val().get_bit(self.slot.val().line.index());
+        self.line_dirty.next = self.lane.val().get_bit(lane_bit::DIRTY);
+        self.line_owned.next = self.lane.val().get_bit(lane_bit::OWNED);
+        self.line_accessed.next = self.lane.val().get_bit(lane_bit::ACCESSED);
 
         comment!("Line slots.");
         self.new_dirty.next = self.line_dirty.val();
@@ -324,39 +332,43 @@ impl Logic for Resolve {
         }
 
         comment!("Line and page slots together.");
-        self.one.next = bits::<64>(1) << self.slot.val().line;
+        self.dirty_after.next = self.dirty.val();
+        self.owned_after.next = self.owned.val();
+        self.accessed_after.next = self.accessed.val();
+        if self.done.val() {
+            self.dirty_after.next = self.page_dirty.val();
+            self.owned_after.next = self.page_owned.val();
+            self.accessed_after.next = self.page_accessed.val();
+        }
+        self.dirty_next.next = self.dirty_after.val();
+        self.owned_next.next = self.owned_after.val();
+        self.accessed_next.next = self.accessed_after.val();
+        self.lane_after.next = bits::<LANE_BITS>(0)
+            .replace_bit(lane_bit::DIRTY, self.new_dirty.val())
+            .replace_bit(lane_bit::OWNED, self.new_owned.val())
+            .replace_bit(lane_bit::ACCESSED, self.new_accessed.val());
+        self.lane_next.next = self.lane_after.val();
+        self.page_changes.next = (self.page_control.val() != self.control.val())
+            | ((self.dirty_after.val() ^ self.dirty.val())
+                | (self.owned_after.val() ^ self.owned.val())
+                | (self.accessed_after.val() ^ self.accessed.val()))
+            .any();
         self.control_next.next = self.control.val();
-        self.dirty_next.next = self.page_dirty.val();
-        self.owned_next.next = self.page_owned.val();
-        self.accessed_next.next = self.page_accessed.val();
-        self.lanes.next = 0.into();
         self.active.next = false;
+        self.changes.next = false;
         if self.is_page.val() {
             if self.done.val() {
-                self.lanes.next = !bits::<64>(0);
                 self.control_next.next = self.page_control.val();
+                self.changes.next = self.page_changes.val();
             }
             self.active.next =
-                (self.page_dirty.val() | self.page_owned.val() | self.page_accessed.val()).any();
-        } else {
-            self.dirty_next.next = 0.into();
-            self.owned_next.next = 0.into();
-            self.accessed_next.next = 0.into();
-            if self.new_dirty.val() {
-                self.dirty_next.next = !bits::<64>(0);
-            }
-            if self.new_owned.val() {
-                self.owned_next.next = !bits::<64>(0);
-            }
-            if self.new_accessed.val() {
-                self.accessed_next.next = !bits::<64>(0);
-            }
-            if self.slot.val().decodes {
-                self.lanes.next = self.one.val();
-                self.active.next = self.new_dirty.val() | self.new_owned.val() | self.new_accessed.val();
-                if self.set_cached.val() {
-                    self.control_next.next = self.control.val().replace_bit(control_bit::CACHED, true);
-                }
+                (self.dirty_after.val() | self.owned_after.val() | self.accessed_after.val()).any();
+        } else if self.slot.val().decodes {
+            self.active.next = self.lane_after.val().any();
+            self.changes.next =
+                (self.lane_after.val() != self.lane.val()) | (self.set_cached.val() & !self.cached.val());
+            if self.set_cached.val() {
+                self.control_next.next = self.control.val().replace_bit(control_bit::CACHED, true);
             }
         }
         self.page_done.next = self.done.val();
@@ -366,6 +378,9 @@ impl Logic for Resolve {
         self.result.next.data = self.data.val();
         self.result.next.writes_memory = self.writes_memory.val();
         self.result.next.frame = self.control.val().get_bits::<26>(control_bit::FRAME);
+        if (self.slot.val().kind == slot_kind::CONFLICT) | !self.slot.val().decodes {
+            self.result.next.frame = 0.into();
+        }
         self.result.next.status = self.status.val();
         self.result.next.mask = self.mask.val();
         self.result.next.response_ok = self.response_ok.val();

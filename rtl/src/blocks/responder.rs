@@ -6,7 +6,7 @@
 //! completions of writes pass it (protocol rule R5). Writes cannot starve the rest: slots of both kinds share one
 //! pipeline, so together they need at most one answer per cycle.
 //!
-//! A credit is taken when a slot enters the pipeline and given back when its answer leaves; 64 of each kind. Nothing
+//! A credit is taken when a slot enters the pipeline and given back when its answer leaves; 256 of each kind. Nothing
 //! here depends on anything but the host's ready.
 //!
 //! # Timing
@@ -53,14 +53,14 @@ pub struct Responder {
     /// Responses with data.
     pub s2m_drs: S2mDrs,
 
-    decided: Fifo<NdrBits, 6>,
-    written: Fifo<Bits<16>, 6>,
+    decided: Fifo<NdrBits, DATA_BITS>,
+    written: Fifo<Bits<16>, DATA_BITS>,
     ndr: Skid<NdrBits>,
-    data: Fifo<DrsBits, 6>,
-    empty: Fifo<NdrBits, 6>,
+    data: RamFifo<532, DATA_BITS>,
+    empty: Fifo<NdrBits, DATA_BITS>,
     out: Skid<DrsBits>,
-    ndr_used: Reg<Bits<7>>,
-    drs_used: Reg<Bits<7>>,
+    ndr_used: Reg<Bits<9>>,
+    drs_used: Reg<Bits<9>>,
     empty_turn: Reg<Bit>,
     ndr_leaves: Signal<Local, Bit>,
     drs_leaves: Signal<Local, Bit>,
@@ -108,7 +108,10 @@ impl Logic for Responder {
 
         comment!("DRS: data of memory and answers without memory take turns.");
         self.data.in_valid.next = self.drs_valid.val();
-        self.data.in_data.next = self.drs.val();
+        self.data.in_data.next = bit_cast::<532, 512>(self.drs.val().data)
+            | (bit_cast::<532, 16>(self.drs.val().tag) << 512)
+            | (bit_cast::<532, 3>(self.drs.val().opcode) << 528)
+            | (bit_cast::<532, 1>(self.drs.val().poison.into()) << 531);
         self.empty.in_valid.next = self.result_valid.val()
             & ((self.result.val().data == data_source::POISON)
                 | (self.result.val().data == data_source::NXM));
@@ -125,7 +128,10 @@ impl Logic for Responder {
             self.empty_turn.d.next = !self.take_empty.val();
         }
         self.out.in_valid.next = self.data.out_valid.val() | self.empty.out_valid.val();
-        self.out.in_data.next = self.data.out_data.val();
+        self.out.in_data.next.data = self.data.out_data.val().get_bits::<512>(0);
+        self.out.in_data.next.tag = self.data.out_data.val().get_bits::<16>(512);
+        self.out.in_data.next.opcode = self.data.out_data.val().get_bits::<3>(528);
+        self.out.in_data.next.poison = self.data.out_data.val().get_bit(531);
         if self.take_empty.val() {
             self.out.in_data.next.opcode = self.empty.out_data.val().opcode;
             self.out.in_data.next.tag = self.empty.out_data.val().tag;
@@ -144,11 +150,11 @@ impl Logic for Responder {
         comment!("Credits.");
         self.ndr_leaves.next =
             (self.written.out_valid.val() | self.decided.out_valid.val()) & self.ndr.in_ready.val();
-        self.ndr_used.d.next = self.ndr_used.q.val() + bit_cast::<7, 1>(self.take_ndr.val().into())
-            - bit_cast::<7, 1>(self.ndr_leaves.val().into());
-        self.ndr_ok.next = !self.ndr_used.q.val().get_bit(6);
-        self.drs_used.d.next = self.drs_used.q.val() + bit_cast::<7, 1>(self.take_drs.val().into())
-            - bit_cast::<7, 1>(self.drs_leaves.val().into());
-        self.drs_ok.next = !self.drs_used.q.val().get_bit(6);
+        self.ndr_used.d.next = self.ndr_used.q.val() + bit_cast::<9, 1>(self.take_ndr.val().into())
+            - bit_cast::<9, 1>(self.ndr_leaves.val().into());
+        self.ndr_ok.next = !self.ndr_used.q.val().get_bit(8);
+        self.drs_used.d.next = self.drs_used.q.val() + bit_cast::<9, 1>(self.take_drs.val().into())
+            - bit_cast::<9, 1>(self.drs_leaves.val().into());
+        self.drs_ok.next = !self.drs_used.q.val().get_bit(8);
     }
 }

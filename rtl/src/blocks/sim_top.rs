@@ -10,7 +10,7 @@ use rust_hdl_core::prelude::*;
 
 /// The top.
 #[derive(Clone, Debug, Default, LogicBlock)]
-pub struct SimTop {
+pub struct SimTop<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> {
     /// The clock of everything.
     pub clk: Signal<In, Clock>,
     /// Power-on reset, synchronous, active high: everything is lost.
@@ -39,10 +39,12 @@ pub struct SimTop {
     pub irq: Signal<Out, Bits<4>>,
     /// Every commit slot.
     pub probe: Probe,
-    core: Core,
+    core: Core<SETS, WAYS, TAGS, ROWS>,
 }
 
-impl Logic for SimTop {
+impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> Logic
+    for SimTop<SETS, WAYS, TAGS, ROWS>
+{
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module sim_top");

@@ -1,148 +1,243 @@
-//! Chooses the next commit slot among four requesters: the one granted longest ago that may go.
+//! Chooses the next slot of the line pipeline among six requesters, and keeps apart what must not meet in it.
 //!
-//! A page may enter the pipeline again in the third cycle after its last slot (the row is read one cycle after the entry
-//! and written three cycles after it), so the pages of the last two slots are held back. Nothing stalls inside.
+//! Requesters: 0 writes, 1 snoop responses, 2 requests, 3 page slots, 4 fills of the descriptor cache, 5 replays of
+//! slots that waited for a descriptor. A *row operation* (a page slot, a fill) needs its set of the cache for itself:
+//! four slots before and behind it belong to other sets. Line operations need no distance at all: the pipeline
+//! forwards between them.
 //!
-//! # Bound
-//! Least recently granted first: whoever waits for a page has been passed by each of the other three at most once when
-//! that page is free again, and it is free in every third cycle. So nobody who stays offered waits more than 12 cycles.
-//! (Round robin has no such bound: requesters of *other* pages move its pointer at the wrong moments.)
+//! # Order
+//! Least recently granted first, among those that may go. Three rules bound every wait:
+//!
+//! * *Held pages*: new slots of a page whose waiting slots are being replayed wait until these have entered, so that slots
+//!   of a page stay in order.
+//! * *Claim*: a row operation that finds its set busy claims the set; then no line operation of that set is granted until it
+//!   has gone. Between two claims lie at least 8 cycles in which lines of any set may go. So rows and lines of one set
+//!   take turns.
+//! * *Share*: while others are waiting, page slots go in every fourth cycle only. A claim overrides it.
+//!
+//! Writes and snoop responses are let in as long as the miss unit has a place for them, requests and page slots only up to a
+//! lower mark, so that neither can take the places of the former.
+//!
+//! `slot_gate` judges one offer; here stand the order, the claim and the share.
 //!
 //! # Timing
 //! Grants are combinational from the requests.
 
+use super::slot_gate::SlotGate;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 
-/// Grants one of four requesters per cycle; bit 0 = writes, 1 = snoop responses, 2 = requests, 3 = page slots.
-#[derive(Clone, Debug, Default, LogicBlock)]
-pub struct SlotArbiter {
+/// Grants one of six requesters per cycle; `SETS` is the number of bits that select a set of the descriptor cache.
+#[derive(Clone, Debug, LogicBlock)]
+pub struct SlotArbiter<const SETS: usize> {
     /// The clock.
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
-    /// Slots may be granted: the power-up scrub is done.
-    pub enable: Signal<In, Bit>,
-    /// Who offers a slot.
-    pub request: Signal<In, Bits<4>>,
-    /// Page of the write.
-    pub write_page: Signal<In, Page>,
-    /// Page of the snoop response.
-    pub response_page: Signal<In, Page>,
-    /// Page of the request.
-    pub request_page: Signal<In, Page>,
-    /// Page of the page slot.
-    pub page_page: Signal<In, Page>,
+    /// Who offers a slot that has a place.
+    pub request: Signal<In, Bits<6>>,
+    /// Which of them are row operations.
+    pub rows: Signal<In, Bits<6>>,
+    /// Page of each.
+    pub page: [Signal<In, Page>; 6],
+    /// Which of four pages are held.
+    pub hold: Signal<In, Bits<4>>,
+    /// The held pages.
+    pub hold_page: [Signal<In, Page>; 4],
     /// Who is granted, one hot or zero.
-    pub grant: Signal<Out, Bits<4>>,
+    pub grant: Signal<Out, Bits<6>>,
 
-    // `before_ab`: a was granted longer ago than b.
-    before_wb: Reg<Bit>,
-    before_wr: Reg<Bit>,
-    before_wp: Reg<Bit>,
-    before_br: Reg<Bit>,
-    before_bp: Reg<Bit>,
-    before_rp: Reg<Bit>,
-    last_valid: Reg<Bit>,
-    last_page: Reg<Page>,
-    second_valid: Reg<Bit>,
-    second_page: Reg<Page>,
-    w: Signal<Local, Bit>,
-    b: Signal<Local, Bit>,
-    r: Signal<Local, Bit>,
-    p: Signal<Local, Bit>,
-    grant_w: Signal<Local, Bit>,
-    grant_b: Signal<Local, Bit>,
-    grant_r: Signal<Local, Bit>,
-    grant_p: Signal<Local, Bit>,
+    gates: [SlotGate<SETS>; 6],
+    // Bit j of `older[i]`: i was granted longer ago than j, or is j.
+    older: [Reg<Bits<6>>; 6],
+    past_valid: Reg<Bits<4>>,
+    past_row: Reg<Bits<4>>,
+    past_set: [Reg<Bits<SETS>>; 4],
+    claim: Reg<Bits<6>>,
+    claim_set: Reg<Bits<SETS>>,
+    claim_last: Reg<Bits<6>>,
+    gap: Reg<Bits<4>>,
+    turn: Reg<Bits<2>>,
+    free: Signal<Local, Bits<6>>,
+    crowded: Signal<Local, Bits<6>>,
+    stands: Signal<Local, Bits<6>>,
+    share: Signal<Local, Bit>,
+    eligible: Signal<Local, Bits<6>>,
+    granted: Signal<Local, Bits<6>>,
+    granted_row: Signal<Local, Bit>,
+    granted_set: Signal<Local, Bits<SETS>>,
+    claim_stands: Signal<Local, Bit>,
+    claimants: Signal<Local, Bits<6>>,
+    new_claim: Signal<Local, Bits<6>>,
 }
 
-impl Logic for SlotArbiter {
+impl<const SETS: usize> Default for SlotArbiter<SETS> {
+    fn default() -> Self {
+        Self {
+            clk: Signal::default(),
+            rst: Signal::default(),
+            request: Signal::default(),
+            rows: Signal::default(),
+            page: Default::default(),
+            hold: Signal::default(),
+            hold_page: Default::default(),
+            grant: Signal::default(),
+            gates: Default::default(),
+            older: std::array::from_fn(|i| Reg::new(((2_u64 << i) - 1).into())),
+            past_valid: Reg::default(),
+            past_row: Reg::default(),
+            past_set: Default::default(),
+            claim: Reg::default(),
+            claim_set: Reg::default(),
+            claim_last: Reg::default(),
+            gap: Reg::default(),
+            turn: Reg::default(),
+            free: Signal::default(),
+            crowded: Signal::default(),
+            stands: Signal::default(),
+            share: Signal::default(),
+            eligible: Signal::default(),
+            granted: Signal::default(),
+            granted_row: Signal::default(),
+            granted_set: Signal::default(),
+            claim_stands: Signal::default(),
+            claimants: Signal::default(),
+            new_claim: Signal::default(),
+        }
+    }
+}
+
+impl<const SETS: usize> Logic for SlotArbiter<SETS> {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module slot_arbiter");
-        dff_setup!(
-            self,
-            clk,
-            before_wb,
-            before_wr,
-            before_wp,
-            before_br,
-            before_bp,
-            before_rp,
-            last_valid,
-            last_page,
-            second_valid,
-            second_page
-        );
+        dff_setup!(self, clk, past_valid, past_row, claim, claim_set, claim_last, gap, turn);
 
-        comment!("Offered, and the page is not in the pipeline's last two entries.");
-        self.w.next = self.enable.val()
-            & self.request.val().get_bit(0)
-            & !(self.last_valid.q.val() & (self.last_page.q.val() == self.write_page.val()))
-            & !(self.second_valid.q.val() & (self.second_page.q.val() == self.write_page.val()));
-        self.b.next = self.enable.val()
-            & self.request.val().get_bit(1)
-            & !(self.last_valid.q.val() & (self.last_page.q.val() == self.response_page.val()))
-            & !(self.second_valid.q.val() & (self.second_page.q.val() == self.response_page.val()));
-        self.r.next = self.enable.val()
-            & self.request.val().get_bit(2)
-            & !(self.last_valid.q.val() & (self.last_page.q.val() == self.request_page.val()))
-            & !(self.second_valid.q.val() & (self.second_page.q.val() == self.request_page.val()));
-        self.p.next = self.enable.val()
-            & self.request.val().get_bit(3)
-            & !(self.last_valid.q.val() & (self.last_page.q.val() == self.page_page.val()))
-            & !(self.second_valid.q.val() & (self.second_page.q.val() == self.page_page.val()));
-
-        comment!("The one that nobody else precedes. After reset: page slots, requests, responses, writes.");
-        self.grant_w.next = self.w.val()
-            & !(self.b.val() & !self.before_wb.q.val())
-            & !(self.r.val() & !self.before_wr.q.val())
-            & !(self.p.val() & !self.before_wp.q.val());
-        self.grant_b.next = self.b.val()
-            & !(self.w.val() & self.before_wb.q.val())
-            & !(self.r.val() & !self.before_br.q.val())
-            & !(self.p.val() & !self.before_bp.q.val());
-        self.grant_r.next = self.r.val()
-            & !(self.w.val() & self.before_wr.q.val())
-            & !(self.b.val() & self.before_br.q.val())
-            & !(self.p.val() & !self.before_rp.q.val());
-        self.grant_p.next = self.p.val()
-            & !(self.w.val() & self.before_wp.q.val())
-            & !(self.b.val() & self.before_bp.q.val())
-            & !(self.r.val() & self.before_rp.q.val());
-        self.grant.next = bits::<4>(0)
-            .replace_bit(0, self.grant_w.val())
-            .replace_bit(1, self.grant_b.val())
-            .replace_bit(2, self.grant_r.val())
-            .replace_bit(3, self.grant_p.val());
-
-        comment!("The granted one becomes the most recent.");
-        if self.grant_w.val() {
-            self.before_wb.d.next = false;
-            self.before_wr.d.next = false;
-            self.before_wp.d.next = false;
-            self.last_page.d.next = self.write_page.val();
-        } else if self.grant_b.val() {
-            self.before_wb.d.next = true;
-            self.before_br.d.next = false;
-            self.before_bp.d.next = false;
-            self.last_page.d.next = self.response_page.val();
-        } else if self.grant_r.val() {
-            self.before_wr.d.next = true;
-            self.before_br.d.next = true;
-            self.before_rp.d.next = false;
-            self.last_page.d.next = self.request_page.val();
-        } else if self.grant_p.val() {
-            self.before_wp.d.next = true;
-            self.before_bp.d.next = true;
-            self.before_rp.d.next = true;
-            self.last_page.d.next = self.page_page.val();
+        comment!("One gate per requester. Fills and replays are what pages are held for.");
+        for i in 0..6 {
+            self.gates[i].request.next = self.request.val().get_bit(i);
+            self.gates[i].row.next = self.rows.val().get_bit(i);
+            self.gates[i].page.next = self.page[i].val();
+            self.gates[i].exempt.next = i > 3;
+            self.gates[i].hold.next = self.hold.val();
+            self.gates[i].past_valid.next = self.past_valid.q.val();
+            self.gates[i].past_row.next = self.past_row.q.val();
+            self.gates[i].claim.next = self.claim.q.val().any();
+            self.gates[i].own_claim.next = self.claim.q.val().get_bit(i);
+            self.gates[i].claim_set.next = self.claim_set.q.val();
+            for k in 0..4 {
+                self.gates[i].hold_page[k].next = self.hold_page[k].val();
+                self.gates[i].past_set[k].next = self.past_set[k].q.val();
+            }
         }
-        self.last_valid.d.next =
-            self.grant_w.val() | self.grant_b.val() | self.grant_r.val() | self.grant_p.val();
-        self.second_valid.d.next = self.last_valid.q.val();
-        self.second_page.d.next = self.last_page.q.val();
+        self.free.next = bits::<6>(0)
+            .replace_bit(0, self.gates[0].free.val())
+            .replace_bit(1, self.gates[1].free.val())
+            .replace_bit(2, self.gates[2].free.val())
+            .replace_bit(3, self.gates[3].free.val())
+            .replace_bit(4, self.gates[4].free.val())
+            .replace_bit(5, self.gates[5].free.val());
+        self.crowded.next = bits::<6>(0)
+            .replace_bit(0, self.gates[0].crowded.val())
+            .replace_bit(1, self.gates[1].crowded.val())
+            .replace_bit(2, self.gates[2].crowded.val())
+            .replace_bit(3, self.gates[3].crowded.val())
+            .replace_bit(4, self.gates[4].crowded.val())
+            .replace_bit(5, self.gates[5].crowded.val());
+        self.stands.next = bits::<6>(0)
+            .replace_bit(0, self.gates[0].stands.val())
+            .replace_bit(1, self.gates[1].stands.val())
+            .replace_bit(2, self.gates[2].stands.val())
+            .replace_bit(3, self.gates[3].stands.val())
+            .replace_bit(4, self.gates[4].stands.val())
+            .replace_bit(5, self.gates[5].stands.val());
+
+        comment!("Page slots have every fourth cycle, and what the others leave.");
+        self.turn.d.next = self.turn.q.val() + 1;
+        self.share.next = (self.turn.q.val() == 0)
+            | self.claim.q.val().get_bit(3)
+            | ((self.free.val() & bits::<6>(0x37)) == 0);
+        self.eligible.next = self.free.val();
+        if !self.share.val() {
+            self.eligible.next = self.free.val() & bits::<6>(0x37);
+        }
+
+        comment!("The one that nobody else precedes.");
+        self.granted.next = bits::<6>(0)
+            .replace_bit(
+                0,
+                self.eligible.val().get_bit(0) & !(self.eligible.val() & !self.older[0].q.val()).any(),
+            )
+            .replace_bit(
+                1,
+                self.eligible.val().get_bit(1) & !(self.eligible.val() & !self.older[1].q.val()).any(),
+            )
+            .replace_bit(
+                2,
+                self.eligible.val().get_bit(2) & !(self.eligible.val() & !self.older[2].q.val()).any(),
+            )
+            .replace_bit(
+                3,
+                self.eligible.val().get_bit(3) & !(self.eligible.val() & !self.older[3].q.val()).any(),
+            )
+            .replace_bit(
+                4,
+                self.eligible.val().get_bit(4) & !(self.eligible.val() & !self.older[4].q.val()).any(),
+            )
+            .replace_bit(
+                5,
+                self.eligible.val().get_bit(5) & !(self.eligible.val() & !self.older[5].q.val()).any(),
+            );
+        self.grant.next = self.granted.val();
+        self.granted_row.next = (self.granted.val() & self.rows.val()).any();
+        self.granted_set.next = 0.into();
+        for i in 0..6 {
+            self.older[i].clock.next = self.clk.val();
+            self.older[i].reset.next = self.rst.val();
+            self.older[i].d.next = self.older[i].q.val() | self.granted.val();
+            if self.granted.val().get_bit(i) {
+                self.older[i].d.next = self.granted.val();
+                self.granted_set.next = self.gates[i].set.val();
+            }
+        }
+
+        comment!("What is in the pipeline.");
+        self.past_valid.d.next =
+            (self.past_valid.q.val() << 1) | bit_cast::<4, 1>(self.granted.val().any().into());
+        self.past_row.d.next = (self.past_row.q.val() << 1) | bit_cast::<4, 1>(self.granted_row.val().into());
+        for k in 0..4 {
+            self.past_set[k].clock.next = self.clk.val();
+            self.past_set[k].reset.next = self.rst.val();
+        }
+        self.past_set[0].d.next = self.granted_set.val();
+        self.past_set[1].d.next = self.past_set[0].q.val();
+        self.past_set[2].d.next = self.past_set[1].q.val();
+        self.past_set[3].d.next = self.past_set[2].q.val();
+
+        comment!("The claim: the next claimant behind the last one; given up when its owner has gone.");
+        self.claimants.next = self.crowded.val() & !(self.claim_last.q.val() | (self.claim_last.q.val() - 1));
+        if !(self.crowded.val() & !(self.claim_last.q.val() | (self.claim_last.q.val() - 1))).any() {
+            self.claimants.next = self.crowded.val();
+        }
+        self.new_claim.next = self.claimants.val() & (!self.claimants.val() + 1);
+        self.claim_stands.next = (self.claim.q.val() & self.stands.val() & !self.granted.val()).any();
+        if self.gap.q.val() != 0 {
+            self.gap.d.next = self.gap.q.val() - 1;
+        }
+        if self.claim.q.val().any() {
+            if !self.claim_stands.val() {
+                self.claim.d.next = 0.into();
+                self.gap.d.next = 12.into();
+            }
+        } else if (self.gap.q.val() == 0) & self.new_claim.val().any() {
+            self.claim.d.next = self.new_claim.val();
+            self.claim_last.d.next = self.new_claim.val();
+            for i in 0..6 {
+                if self.new_claim.val().get_bit(i) {
+                    self.claim_set.d.next = self.gates[i].set.val();
+                }
+            }
+        }
     }
 }

@@ -309,6 +309,7 @@ impl Logic for Spool {
         self.slot.next.context = 0.into();
         self.slot.next.frame = 0.into();
         self.slot.next.mask = self.current.val().get_bits::<64>(64);
+        self.slot.next.data = 0.into();
         self.merged.next = false;
         match self.state.q.val() {
             MergeState::Idle => {

@@ -16,6 +16,10 @@ pub type Hpa = Bits<HPA_BITS>;
 pub type ControlBits = Bits<CONTROL_BITS>;
 /// All lanes of a page.
 pub type Row = Bits<ROW_BITS>;
+/// An entry of the tag memory.
+pub type TagEntryBits = Bits<TAG_ENTRY_BITS>;
+/// The lane of a line.
+pub type LaneBits = Bits<LANE_BITS>;
 /// One bit per line of a page.
 pub type LineMask = Bits<64>;
 
@@ -23,18 +27,30 @@ pub type LineMask = Bits<64>;
 pub const DPA_BITS: usize = FRAME_BITS + 12;
 /// Width of the control word on chip.
 pub const CONTROL_BITS: usize = Control::CHIP_BITS;
+/// Width of an entry of the tag memory: a page and its valid bit.
+pub const TAG_ENTRY_BITS: usize = PAGE_BITS + 1;
+/// Width of a lane.
+pub const LANE_BITS: usize = lane::BITS;
 /// Width of a row.
 pub const ROW_BITS: usize = lane::ROW_BITS;
 /// Address bits of a recall context.
 pub const CONTEXT_BITS: usize = 4;
 /// Address bits of a back-invalidate tag.
 pub const TAG_BITS: usize = 7;
+/// Address bits of the store of write data, and of the queues of accesses to device memory.
+pub const DATA_BITS: usize = 8;
+/// Address bits of a miss entry.
+pub const ENTRY_BITS: usize = 5;
+/// Address bits of a slot that waits for its descriptor.
+pub const CHAIN_BITS: usize = 6;
 /// Bits of the ERROR register in use.
 pub const ERROR_BITS: usize = 10;
 
 const _: () = {
     assert!(1 << CONTEXT_BITS == tideline_abi::geometry::RECALL_CONTEXTS);
     assert!(1 << TAG_BITS == tideline_abi::geometry::BI_TAGS);
+    assert!(1 << DATA_BITS == tideline_abi::geometry::OUTSTANDING_LINES);
+    assert!(1 << ENTRY_BITS == tideline_abi::geometry::MISS_ENTRIES);
 };
 
 /// What a commit slot is asked to do (`tideline_abi::slot::Slot`), with what its answer needs.
@@ -70,6 +86,8 @@ pub struct SlotBits {
     pub frame: Bits<FRAME_BITS>,
     /// MERGE: the lines.
     pub mask: Bits<64>,
+    /// Writes: where the data waits.
+    pub data: Bits<DATA_BITS>,
 }
 
 /// What a commit slot decided (`tideline_abi::slot::SlotResult`).
@@ -130,15 +148,6 @@ pub struct DeferredBits {
 pub struct WriteBits {
     /// The message without its data.
     pub request: RequestBits,
-    /// The line.
-    pub data: Bits<512>,
-    /// Byte enables.
-    pub enable: Bits<64>,
-}
-
-/// The data of a write on its way to memory.
-#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
-pub struct WriteDataBits {
     /// The line.
     pub data: Bits<512>,
     /// Byte enables.
@@ -248,8 +257,23 @@ pub struct WriteOrderBits {
     pub tag: Bits<16>,
     /// The data goes to memory; else it is discarded.
     pub keep: Bit,
+    /// Where the data waits.
+    pub data: Bits<DATA_BITS>,
     /// Fence colour of the access.
     pub colour: Bit,
+}
+
+/// How a slot enters the line pipeline.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct EntryBits {
+    /// The slot waited in the miss unit: its descriptor is there, and it goes first among the slots of its page.
+    pub replay: Bit,
+    /// A descriptor is filled into the cache; no slot is decided.
+    pub fill: Bit,
+    /// The slot is decided on a descriptor that passes through and is not filled in.
+    pub pass: Bit,
+    /// Miss entry of a fill or a pass.
+    pub entry: Bits<ENTRY_BITS>,
 }
 
 /// What is remembered of an access until memory answers.

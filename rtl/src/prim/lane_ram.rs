@@ -1,7 +1,8 @@
 //! A block memory whose rows are written lane by lane: byte enables, or one entry of a packed row.
 //!
-//! One write port, one read port, data one cycle after the address. As with the plain RAM, a read of the row that is
-//! written in the same cycle returns the complement of the whole old row in simulation, and anything in hardware.
+//! One write port, one read port, data one cycle after the address. Each lane is a memory of its own: a read that meets a
+//! write of its row returns the lanes that are not written, and of the others, as with the plain RAM, the complement of
+//! the old entry in simulation and anything in hardware.
 
 use super::Primitive;
 use super::hdl::range;
@@ -23,7 +24,7 @@ pub struct LaneRam<const ROW: usize, const LANES: usize, const AW: usize> {
     pub write_data: Signal<In, Bits<ROW>>,
     /// The row to read.
     pub read_address: Signal<In, Bits<AW>>,
-    /// The row that was at `read_address` one cycle ago; garbage if any lane of it was written in that cycle.
+    /// The row that was at `read_address` one cycle ago; garbage in the lanes that were written in that cycle.
     pub read_data: Signal<Out, Bits<ROW>>,
     _memory: HashMap<usize, Bits<ROW>>,
 }
@@ -43,8 +44,13 @@ impl<const ROW: usize, const LANES: usize, const AW: usize> Logic for LaneRam<RO
         }
         let (read, write) = (self.read_address.val().index(), self.write_address.val().index());
         let enable = self.write_enable.val();
-        let old = self._memory.get(&read).copied().unwrap_or_default();
-        self.read_data.next = if enable.any() && read == write { !old } else { old };
+        let mut old = self._memory.get(&read).copied().unwrap_or_default();
+        if read == write {
+            for bit in (0..ROW).filter(|bit| enable.get_bit(bit / Self::LANE)) {
+                old = old.replace_bit(bit, !old.get_bit(bit));
+            }
+        }
+        self.read_data.next = old;
         if enable.any() {
             let row = self._memory.entry(write).or_default();
             let data = self.write_data.val();
@@ -59,31 +65,28 @@ impl<const ROW: usize, const LANES: usize, const AW: usize> Logic for LaneRam<RO
     }
 
     fn hdl(&self) -> Verilog {
-        let lanes: String = (0..LANES)
-            .map(|lane| {
-                let enable = if LANES == 1 { "write_enable".into() } else { format!("write_enable[{lane}]") };
-                let bits = match (ROW, Self::LANE) {
-                    (1, _) => String::new(),
-                    (_, 1) => format!("[{lane}]"),
-                    (_, width) => format!("[{}:{}]", lane * width + width - 1, lane * width),
-                };
-                format!("    if ({enable}) memory[write_address]{bits} <= write_data{bits};\n")
-            })
-            .collect();
-        let any = if LANES == 1 { "write_enable" } else { "|write_enable" };
+        let enable = if LANES == 1 { "write_enable" } else { "write_enable[lane]" };
+        let slice = if ROW == 1 { "" } else { "[lane * LANE +: LANE]" };
         let body = format!(
-            r#"(* ram_style = "block", no_rw_check *)
-reg {range}memory [0:{last}];
+            r#"localparam LANE = {width};
+genvar lane;
 
-always @(posedge clock) begin
-{lanes}    read_data <= memory[read_address];
+generate for (lane = 0; lane < {LANES}; lane = lane + 1) begin : lanes
+    (* ram_style = "block", no_rw_check *)
+    reg {range}memory [0:{last}];
+
+    always @(posedge clock) begin
+        if ({enable}) memory[write_address] <= write_data{slice};
+        read_data{slice} <= memory[read_address];
 `ifndef SYNTHESIS
-    // What a block RAM returns here is undefined: make sure that nothing relies on it.
-    if ({any} && write_address == read_address) read_data <= ~memory[read_address];
+        // What a block RAM returns here is undefined: make sure that nothing relies on it.
+        if ({enable} && write_address == read_address) read_data{slice} <= ~memory[read_address];
 `endif
-end
+    end
+end endgenerate
 "#,
-            range = range(ROW),
+            width = Self::LANE,
+            range = range(Self::LANE),
             last = (1_usize << AW) - 1,
         );
         let parameters = [("width", ROW), ("lanes", LANES), ("depth", 1 << AW)];

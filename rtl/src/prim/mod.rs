@@ -8,7 +8,7 @@
 //! ```
 //!
 //! rust-hdl brings signals, `#[hdl_gen]` and the derives; its own register has no reset and its memories no lane
-//! enables, so those are ours: [`Reg`], [`LutRam`], [`Ram`], [`LaneRam`]. [`Fifo`], [`Skid`] and [`RoundRobin`] are
+//! enables, so those are ours: [`Reg`], [`LutRam`], [`Ram`], [`LaneRam`]. [`Fifo`], [`RamFifo`], [`Skid`] and [`RoundRobin`] are
 //! ordinary kernels, and [`StreamSource`] / [`StreamSink`] the two ends of a valid/ready link.
 
 mod fifo;
@@ -16,6 +16,7 @@ pub(crate) mod hdl;
 mod lane_ram;
 mod lut_ram;
 mod ram;
+mod ram_fifo;
 mod reg;
 mod round_robin;
 mod skid;
@@ -28,6 +29,7 @@ pub use hdl::{Primitive, PrimitiveError};
 pub use lane_ram::LaneRam;
 pub use lut_ram::LutRam;
 pub use ram::Ram;
+pub use ram_fifo::RamFifo;
 pub use reg::Reg;
 pub use round_robin::RoundRobin;
 pub use skid::Skid;

@@ -39,7 +39,8 @@ use tideline_abi::command::flag;
 use tideline_abi::cxl::{Channels, NdrOpcode, RspOpcode, SnpOpcode};
 use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{
-    ErrorBits, Frames, RecallTimeout, SpoolBase, Status, WindowBaseHi, WindowBaseLo, WindowSize, error_bit,
+    DescriptorBase, ErrorBits, Frames, RecallTimeout, SpoolBase, Status, TableInit, WindowBaseHi,
+    WindowBaseLo, WindowSize, error_bit,
 };
 use tideline_abi::slot::{DataSource, Slot, SlotKind, SlotResult, SlotStatus};
 use tideline_model::Core;
@@ -188,6 +189,11 @@ impl<'a> Campaign<'a> {
         device.post_write32(WindowSize::OFFSET, WINDOW_PAGES as u32);
         device.post_write32(Frames::OFFSET, self.layout.spool);
         device.post_write32(SpoolBase::OFFSET, self.layout.spool);
+        device.post_write32(DescriptorBase::OFFSET, self.layout.spool + SPOOL_FRAMES);
+        device.post_write32(TableInit::OFFSET, 1);
+        while Status(device.read32(&mut self.channels, Status::OFFSET)?).tables() == 0 {
+            device.tick(&mut self.channels)?;
+        }
         device.post_write32(RecallTimeout::OFFSET, self.config.recall_timeout);
         let rng = ChaCha8Rng::seed_from_u64(self.rng.random());
         let mut software = Software::new(self.layout.clone(), device, self.config, rng, self.grant_exclusive);
@@ -406,11 +412,14 @@ pub fn lockstep(core: &mut Core, commit: &Commit) -> Commit {
 /// Dirty and owned bit of the line of a slot; of a slot without a line, whatever the device shows.
 fn lane(core: &Core, commit: &Commit) -> (bool, bool) {
     let Slot { kind, page, line, decodes, .. } = commit.slot;
-    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write | SlotKind::Conflict | SlotKind::BiRsp);
+    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write | SlotKind::BiRsp);
     let masks = core.masks(page);
     let bit = |mask: u64| mask >> line & 1 == 1;
     if is_line && decodes { (bit(masks.dirty), bit(masks.owned)) } else { commit.lane }
 }
+
+/// Frames of the spool: a record of 16 bytes per page of the window.
+const SPOOL_FRAMES: u32 = (WINDOW_PAGES * 16 / PAGE_BYTES) as u32;
 
 /// Clusters of pages all over the window: neighbours, and pages that share low address bits.
 fn layout(rng: &mut ChaCha8Rng, count: u32) -> Layout {
@@ -420,7 +429,8 @@ fn layout(rng: &mut ChaCha8Rng, count: u32) -> Layout {
         let page = rng.random_range(0..WINDOW_PAGES as u32);
         match rng.random_range(0..3) {
             0 => pages.extend(page..(page + 9).min(WINDOW_PAGES as u32)),
-            1 => pages.extend((0..4).map(|i| (page & 0x3ff) + 0x1000 * i)),
+            // More pages than the descriptor cache has ways, all of one set.
+            1 => pages.extend((0..7).map(|i| (page & 0x1ff) + 0x1000 * i)),
             _ => pages.extend([page]),
         }
     }

@@ -38,6 +38,8 @@ pub struct ModelDevice {
     deferred: Deferred,
     recalls: Recalls,
     executor: Executor,
+    /// Pages that the tables have room for; 0 until they are prepared.
+    table_pages: u32,
     ticks: u64,
     dma_faults: u32,
     memory_faults: u32,
@@ -54,6 +56,7 @@ impl ModelDevice {
             deferred: Deferred::default(),
             recalls: Recalls::default(),
             executor: Executor::default(),
+            table_pages: 0,
             ticks: 0,
             dma_faults: 0,
             memory_faults: 0,
@@ -145,6 +148,9 @@ impl ModelDevice {
             Access::Rw => self.regs[index] = value,
             Access::Rw1c => self.regs[index] &= !value,
             Access::Wo if index == reg::INTR_TEST => self.regs[reg::INTR_STATE] |= value,
+            Access::Wo if index == reg::TABLE_INIT && value & 1 != 0 && self.table_pages == 0 => {
+                self.table_pages = self.regs[reg::WINDOW_SIZE].min(WINDOW_PAGES as u32);
+            }
             Access::Wo if index == reg::RESET && value != 0 => self.reset(),
             Access::Wo | Access::Const | Access::Ro => {}
         }
@@ -172,7 +178,11 @@ impl ModelDevice {
 
     fn status(&self) -> u32 {
         let ready = self.ticks >= SCRUB_TICKS && !self.executor.is_resetting();
-        ready as u32 | (self.executor.is_busy() as u32) << 1 | (self.executor.has_result() as u32) << 2
+        let tables = self.table_pages > 0;
+        ready as u32
+            | (self.executor.is_busy() as u32) << 1
+            | (self.executor.has_result() as u32) << 2
+            | (tables as u32) << 3
     }
 
     /// Passes a slot: the only way in which a descriptor changes.
@@ -253,7 +263,7 @@ impl ModelDevice {
 
     /// Pages that decode.
     fn window_pages(&self) -> u32 {
-        self.regs[reg::WINDOW_SIZE].min(WINDOW_PAGES as u32)
+        self.regs[reg::WINDOW_SIZE].min(self.table_pages)
     }
 
     /// Page and line of a host physical address, if it decodes.

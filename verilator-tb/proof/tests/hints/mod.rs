@@ -8,7 +8,7 @@ use tideline_proof::Stimulus;
 use tideline_rtl::blocks::types::SlotBits;
 use tideline_rtl::blocks::{
     command_executor::CommandExecutor, csr::Csr, descriptor_pipeline::DescriptorPipeline,
-    recall_engine::RecallEngine, spool::Spool,
+    miss_unit::MissUnit, recall_engine::RecallEngine, spool::Spool,
 };
 
 /// Known commands whose operands fit the window, or miss it by little.
@@ -47,8 +47,21 @@ pub fn registers(kernel: &mut Csr, stimulus: &mut Stimulus) {
 }
 
 /// Slots that meet: few pages, few lines, kinds that exist.
-pub fn close_slots(kernel: &mut DescriptorPipeline, stimulus: &mut Stimulus) {
+pub fn close_slots<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>(
+    kernel: &mut DescriptorPipeline<SETS, WAYS, TAGS, ROWS>,
+    stimulus: &mut Stimulus,
+) {
     close(&mut kernel.slot.next, stimulus);
+}
+
+/// Few pages, tables that are ready soon, and memory that answers what was asked.
+pub fn misses<const SETS: usize>(kernel: &mut MissUnit<SETS>, stimulus: &mut Stimulus) {
+    close(&mut kernel.miss_slot.next, stimulus);
+    kernel.look_page.next = bits(stimulus.below(4));
+    kernel.init_pages.next = bits(stimulus.below(8));
+    kernel.init_zeroed.next = stimulus.below(4) != 0;
+    kernel.fill_granted.next = kernel.fill_valid.val() && stimulus.below(2) == 0;
+    kernel.replay_granted.next = kernel.replay_valid.val() && stimulus.below(2) == 0;
 }
 
 /// Few pages, answers to snoops that were sent, results of slots that were offered.

@@ -1,0 +1,541 @@
+//! Slots whose descriptor is not in the cache: fetches it from device memory and brings them back in order.
+//!
+//! # Operation
+//! A diverted slot is chained to the entry of its page, or takes a new one. The descriptor is read; then either
+//!
+//! * a *fill* puts it into the cache, and the page's slots are *replayed*, in the order in which they came. Four pages can be in
+//!   this state; new slots of these pages are held back by the arbiter, which lets those that are in the pipeline join the chain
+//!   before the first replay and none after it; or
+//! * if the only slot is a page slot of a command, it is decided on the descriptor as it *passes*: a walk over many pages does
+//!   not push the host's descriptors out of the cache. If others have come meanwhile, the descriptor is fetched again.
+//!
+//! A displaced descriptor that was changed waits in the victim buffer until memory has it; a page that is in the buffer is not
+//! fetched before.
+//!
+//! *Tables*: `init` clears the descriptors of the window in device memory, or takes them as cleared.
+//!
+//! # Bounds
+//! An entry waits for device memory, for its turn to fill and for its replays: for nothing else. `room` says that a place is
+//! left for every slot that may be in the pipeline; `room_low` keeps a third of the places for writes and snoop responses.
+//!
+//! # Timing
+//! Diverted slot to read: 2 cycles. Up to 32 pages under way. A page costs two slots: its fill, and one per replay.
+
+use super::miss_entry::MissEntry;
+use super::types::*;
+use crate::prim::*;
+use rust_hdl_core::prelude::*;
+use tideline_abi::descriptor::page_state;
+use tideline_abi::geometry::PAGE_BITS;
+use tideline_abi::slot::slot_kind;
+
+/// A descriptor on its way to device memory.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct VictimBits {
+    /// Its page.
+    pub page: Page,
+    /// The descriptor.
+    pub data: Bits<512>,
+}
+
+/// Fetches descriptors and chains slots; `SETS` is the number of bits that select a set of the cache.
+#[derive(Clone, Debug, Default, LogicBlock)]
+pub struct MissUnit<const SETS: usize> {
+    /// The clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset: nothing is under way, the tables are unknown.
+    pub rst: Signal<In, Bit>,
+    /// DESCRIPTOR_BASE, the frame.
+    pub base: Signal<In, Frame>,
+    /// Prepare the tables; ignored if they are ready or being prepared.
+    pub init: Signal<In, Bit>,
+    /// They are zero already.
+    pub init_zeroed: Signal<In, Bit>,
+    /// Pages of the window.
+    pub init_pages: Signal<In, Bits<32>>,
+    /// The tables are ready.
+    pub tables: Signal<Out, Bit>,
+    /// Pages that they have room for.
+    pub table_pages: Signal<Out, Bits<32>>,
+
+    /// A slot is diverted.
+    pub miss_valid: Signal<In, Bit>,
+    /// The slot.
+    pub miss_slot: Signal<In, SlotBits>,
+    /// A page to look for.
+    pub look_page: Signal<In, Page>,
+    /// Slots of it wait.
+    pub look_waits: Signal<Out, Bit>,
+    /// There is a place for a write or a snoop response.
+    pub room: Signal<Out, Bit>,
+    /// There is a place for a request or a page slot.
+    pub room_low: Signal<Out, Bit>,
+
+    /// A fill or a pass is offered.
+    pub fill_valid: Signal<Out, Bit>,
+    /// Its slot; of a fill only the page counts.
+    pub fill_slot: Signal<Out, SlotBits>,
+    /// How it enters.
+    pub fill_entry: Signal<Out, EntryBits>,
+    /// It enters the pipeline.
+    pub fill_granted: Signal<In, Bit>,
+    /// A replay is offered.
+    pub replay_valid: Signal<Out, Bit>,
+    /// Its slot.
+    pub replay_slot: Signal<Out, SlotBits>,
+    /// It enters the pipeline.
+    pub replay_granted: Signal<In, Bit>,
+    /// Which of four pages are held.
+    pub hold: Signal<Out, Bits<4>>,
+    /// The held pages.
+    pub hold_page: [Signal<Out, Page>; 4],
+
+    /// Entry whose descriptor is wanted.
+    pub data_entry: Signal<In, Bits<ENTRY_BITS>>,
+    /// The descriptor, one cycle later.
+    pub data: Signal<Out, Bits<512>>,
+    /// A fill or pass has ended.
+    pub done: Signal<In, Bit>,
+    /// It was a pass.
+    pub done_pass: Signal<In, Bit>,
+    /// Its entry.
+    pub done_entry: Signal<In, Bits<ENTRY_BITS>>,
+    /// It hands out a descriptor to be written.
+    pub evict: Signal<In, Bit>,
+    /// Its page.
+    pub evict_page: Signal<In, Page>,
+    /// The descriptor.
+    pub evict_data: Signal<In, Bits<512>>,
+
+    /// A descriptor is to be read.
+    pub read_valid: Signal<Out, Bit>,
+    /// The read is taken.
+    pub read_ready: Signal<In, Bit>,
+    /// From where.
+    pub read_address: Signal<Out, Dpa>,
+    /// It arrives; descriptors arrive in order.
+    pub read_data_valid: Signal<In, Bit>,
+    /// The descriptor.
+    pub read_data: Signal<In, Bits<512>>,
+    /// It could not be read: the page counts as poisoned.
+    pub read_error: Signal<In, Bit>,
+    /// A line is to be written.
+    pub write_valid: Signal<Out, Bit>,
+    /// It is taken.
+    pub write_ready: Signal<In, Bit>,
+    /// Where it goes.
+    pub write_address: Signal<Out, Dpa>,
+    /// The line.
+    pub write_data: Signal<Out, Bits<512>>,
+    /// A line was written; in order.
+    pub write_done: Signal<In, Bit>,
+
+    entries: [MissEntry; 32],
+    chain: LutRam<SlotBits, CHAIN_BITS>,
+    next: LutRam<Bits<CHAIN_BITS>, CHAIN_BITS>,
+    places: Fifo<Bits<CHAIN_BITS>, CHAIN_BITS>,
+    place_count: Reg<Bits<7>>,
+    used: Reg<Bits<6>>,
+    fetch: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
+    fetching: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
+    fetched: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
+    descriptors: Ram<Bits<512>, ENTRY_BITS>,
+    victims: Fifo<VictimBits, 4>,
+    victim_valid: Reg<Bits<16>>,
+    victim_pages: [Reg<Page>; 16],
+    victim_in: Reg<Bits<4>>,
+    victim_out: Reg<Bits<4>>,
+    victims_used: Reg<Bits<5>>,
+    hold_r: Reg<Bits<4>>,
+    hold_pages: [Reg<Page>; 4],
+    hold_entries: [Reg<Bits<ENTRY_BITS>>; 4],
+    hold_ages: [Reg<Bits<4>>; 4],
+    hold_in: Reg<Bits<2>>,
+    hold_out: Reg<Bits<2>>,
+    close_1: Reg<Bit>,
+    close_2: Reg<Bit>,
+    close_3: Reg<Bit>,
+    close_4: Reg<Bit>,
+    close_5: Reg<Bit>,
+    close_entry_1: Reg<Bits<ENTRY_BITS>>,
+    close_entry_2: Reg<Bits<ENTRY_BITS>>,
+    close_entry_3: Reg<Bits<ENTRY_BITS>>,
+    close_entry_4: Reg<Bits<ENTRY_BITS>>,
+    close_entry_5: Reg<Bits<ENTRY_BITS>>,
+    ready: Reg<Bit>,
+    clearing: Reg<Bit>,
+    clear_next: Reg<Bits<32>>,
+    clear_left: Reg<Bits<32>>,
+    pages: Reg<Bits<32>>,
+
+    found: Signal<Local, Bit>,
+    found_entry: Signal<Local, Bits<ENTRY_BITS>>,
+    found_tail: Signal<Local, Bits<CHAIN_BITS>>,
+    free_entry: Signal<Local, Bits<ENTRY_BITS>>,
+    allocates: Signal<Local, Bit>,
+    appends: Signal<Local, Bit>,
+    may_pass: Signal<Local, Bit>,
+    fetch_page: Signal<Local, Page>,
+    fetch_waits: Signal<Local, Bit>,
+    fetch_issue: Signal<Local, Bit>,
+    fill_page: Signal<Local, Page>,
+    fill_head: Signal<Local, Bits<CHAIN_BITS>>,
+    fill_passes: Signal<Local, Bit>,
+    fill_clash: Signal<Local, Bit>,
+    fill_offer: Signal<Local, Bit>,
+    hold_free: Signal<Local, Bit>,
+    replay_entry: Signal<Local, Bits<ENTRY_BITS>>,
+    replay_head: Signal<Local, Bits<CHAIN_BITS>>,
+    replay_last: Signal<Local, Bit>,
+    replay_offer: Signal<Local, Bit>,
+    pass_done: Signal<Local, Bit>,
+    pass_empty: Signal<Local, Bit>,
+    pass_close: Signal<Local, Bit>,
+    pass_again: Signal<Local, Bit>,
+    close_last: Signal<Local, Bit>,
+    hold_now: Signal<Local, Bit>,
+    push_fill: Signal<Local, Bit>,
+    set_in: Signal<Local, Bits<16>>,
+    set_out: Signal<Local, Bits<16>>,
+    hold_set: Signal<Local, Bits<4>>,
+    hold_clear: Signal<Local, Bits<4>>,
+    victim_push: Signal<Local, Bit>,
+    dropped: Signal<Local, Bit>,
+    victim_pop: Signal<Local, Bit>,
+    fill_places: Signal<Local, Bit>,
+    frees_place: Signal<Local, Bit>,
+    leaving: Signal<Local, Bits<CHAIN_BITS>>,
+    base_address: Signal<Local, Dpa>,
+    clear_issue: Signal<Local, Bit>,
+}
+
+impl<const SETS: usize> Logic for MissUnit<SETS> {
+    #[hdl_gen]
+    fn update(&mut self) {
+        comment!("module miss_unit");
+        dff_setup!(
+            self,
+            clk,
+            place_count,
+            used,
+            victim_valid,
+            victim_in,
+            victim_out,
+            victims_used,
+            hold_r,
+            hold_in,
+            hold_out,
+            close_1,
+            close_2,
+            close_3,
+            close_4,
+            close_5,
+            close_entry_1,
+            close_entry_2,
+            close_entry_3,
+            close_entry_4,
+            close_entry_5,
+            ready,
+            clearing,
+            clear_next,
+            clear_left,
+            pages
+        );
+        self.chain.clock.next = self.clk.val();
+        self.next.clock.next = self.clk.val();
+        self.descriptors.clock.next = self.clk.val();
+        self.places.clk.next = self.clk.val();
+        self.places.rst.next = self.rst.val();
+        self.fetch.clk.next = self.clk.val();
+        self.fetch.rst.next = self.rst.val();
+        self.fetching.clk.next = self.clk.val();
+        self.fetching.rst.next = self.rst.val();
+        self.fetched.clk.next = self.clk.val();
+        self.fetched.rst.next = self.rst.val();
+        self.victims.clk.next = self.clk.val();
+        self.victims.rst.next = self.rst.val();
+        self.base_address.next = bit_cast::<DPA_BITS, 26>(self.base.val()) << 12;
+
+        comment!("The oldest held page is replayed when nothing of it is in the pipeline any more.");
+        self.hold_now.next = self.hold_r.q.val().get_bit(self.hold_out.q.val().index());
+        self.replay_entry.next = 0.into();
+        self.replay_offer.next = false;
+        for i in 0..4 {
+            if self.hold_out.q.val().index() == i {
+                self.replay_entry.next = self.hold_entries[i].q.val();
+                self.replay_offer.next = self.hold_now.val() & self.hold_ages[i].q.val().get_bit(3);
+            }
+        }
+
+        comment!(
+            "What the entries say: of a diverted page, of the page that is looked for, of the heads of the queues."
+        );
+        self.look_waits.next = false;
+        self.found.next = false;
+        self.found_entry.next = 0.into();
+        self.found_tail.next = 0.into();
+        self.free_entry.next = 0.into();
+        self.fetch_page.next = 0.into();
+        self.fill_page.next = 0.into();
+        self.fill_head.next = 0.into();
+        self.fill_passes.next = false;
+        self.replay_head.next = 0.into();
+        self.replay_last.next = false;
+        self.pass_empty.next = false;
+        for i in 0..32 {
+            if self.entries[i].waits.val() {
+                self.look_waits.next = true;
+            }
+            if self.entries[i].matches.val() {
+                self.found.next = true;
+                self.found_entry.next = i.to_bits();
+                self.found_tail.next = self.entries[i].tail.val();
+            }
+            if !self.entries[i].valid.val() {
+                self.free_entry.next = i.to_bits();
+            }
+            if self.fetch.out_data.val().index() == i {
+                self.fetch_page.next = self.entries[i].page.val();
+            }
+            if self.fetched.out_data.val().index() == i {
+                self.fill_page.next = self.entries[i].page.val();
+                self.fill_head.next = self.entries[i].head.val();
+                self.fill_passes.next = self.entries[i].passes.val();
+            }
+            if self.replay_entry.val().index() == i {
+                self.replay_head.next = self.entries[i].head.val();
+                self.replay_last.next = self.entries[i].last.val();
+            }
+            if self.done_entry.val().index() == i {
+                self.pass_empty.next = self.entries[i].empty.val();
+            }
+        }
+
+        comment!("A diverted slot joins the chain of its page, or begins one.");
+        self.may_pass.next =
+            self.miss_slot.val().kind.get_bit(3) & (self.miss_slot.val().kind != slot_kind::MERGE);
+        self.appends.next = self.miss_valid.val() & self.found.val();
+        self.allocates.next = self.miss_valid.val() & !self.found.val();
+        self.chain.write_enable.next = self.miss_valid.val();
+        self.chain.write_address.next = self.places.out_data.val();
+        self.chain.write_data.next = self.miss_slot.val();
+        self.next.write_enable.next = self.appends.val();
+        self.next.write_address.next = self.found_tail.val();
+        self.next.write_data.next = self.places.out_data.val();
+
+        comment!("Places: filled once after reset, then those of slots that have left.");
+        self.fill_places.next = !self.place_count.q.val().get_bit(6);
+        if self.fill_places.val() {
+            self.place_count.d.next = self.place_count.q.val() + 1;
+        }
+        self.frees_place.next =
+            self.replay_granted.val() | (self.fill_granted.val() & self.fill_passes.val());
+        self.places.in_valid.next = self.fill_places.val() | self.frees_place.val();
+        self.leaving.next = self.fill_head.val();
+        if self.replay_offer.val() {
+            self.leaving.next = self.replay_head.val();
+        }
+        self.places.in_data.next = self.leaving.val();
+        if self.fill_places.val() {
+            self.places.in_data.next = self.place_count.q.val().get_bits::<CHAIN_BITS>(0);
+        }
+        self.places.out_ready.next = self.miss_valid.val();
+        self.room.next = (self.places.count.val() > 8) & (self.used.q.val() < 24);
+        self.room_low.next = (self.places.count.val() > 24) & (self.used.q.val() < 16);
+
+        comment!("Fetch: not while memory has not got the last write-back of the page.");
+        self.fetch_waits.next = false;
+        for i in 0..16 {
+            if self.victim_valid.q.val().get_bit(i) & (self.victim_pages[i].q.val() == self.fetch_page.val())
+            {
+                self.fetch_waits.next = true;
+            }
+        }
+        self.read_valid.next = self.fetch.out_valid.val() & !self.fetch_waits.val();
+        self.read_address.next =
+            self.base_address.val() + (bit_cast::<DPA_BITS, PAGE_BITS>(self.fetch_page.val()) << 6);
+        self.fetch_issue.next = self.fetch.out_valid.val() & !self.fetch_waits.val() & self.read_ready.val();
+        self.fetch.out_ready.next = self.fetch_issue.val();
+        self.fetching.in_valid.next = self.fetch_issue.val();
+        self.fetching.in_data.next = self.fetch.out_data.val();
+        self.fetching.out_ready.next = self.read_data_valid.val();
+        self.descriptors.write_enable.next = self.read_data_valid.val();
+        self.descriptors.write_address.next = self.fetching.out_data.val();
+        self.descriptors.write_data.next = self.read_data.val();
+        if self.read_error.val() {
+            self.descriptors.write_data.next = bits::<512>(page_state::POI);
+        }
+        self.descriptors.read_address.next = self.data_entry.val();
+        self.data.next = self.descriptors.read_data.val();
+        self.fetched.in_valid.next = self.read_data_valid.val();
+        self.fetched.in_data.next = self.fetching.out_data.val();
+
+        comment!("Fill or pass: with room for what may have to be written back.");
+        self.fill_clash.next = false;
+        for i in 0..4 {
+            if self.hold_r.q.val().get_bit(i)
+                & (self.hold_pages[i].q.val().get_bits::<SETS>(0) == self.fill_page.val().get_bits::<SETS>(0))
+            {
+                self.fill_clash.next = true;
+            }
+        }
+        self.hold_free.next = !self.hold_r.q.val().get_bit(self.hold_in.q.val().index());
+        self.fill_offer.next = self.fetched.out_valid.val()
+            & !self.replay_offer.val()
+            & (self.victims_used.q.val() < 16)
+            & (self.fill_passes.val() | (self.hold_free.val() & !self.fill_clash.val()));
+        self.fill_valid.next = self.fill_offer.val();
+        self.fetched.out_ready.next = self.fill_granted.val();
+        self.fill_slot.next = self.chain.read_data.val();
+        self.fill_slot.next.page = self.fill_page.val();
+        self.fill_entry.next.replay = false;
+        self.fill_entry.next.fill = !self.fill_passes.val();
+        self.fill_entry.next.pass = self.fill_passes.val();
+        self.fill_entry.next.entry = self.fetched.out_data.val();
+
+        comment!("A page is held from its fill to its last replay.");
+        self.push_fill.next = self.fill_granted.val() & !self.fill_passes.val();
+        self.replay_valid.next = self.replay_offer.val();
+        self.replay_slot.next = self.chain.read_data.val();
+        self.chain.read_address.next = self.leaving.val();
+        self.next.read_address.next = self.replay_head.val();
+        self.close_last.next = self.replay_granted.val() & self.replay_last.val();
+        self.hold_set.next = 0.into();
+        if self.push_fill.val() {
+            self.hold_set.next = bits::<4>(1) << self.hold_in.q.val();
+            self.hold_in.d.next = self.hold_in.q.val() + 1;
+        }
+        self.hold_clear.next = 0.into();
+        if self.close_last.val() {
+            self.hold_clear.next = bits::<4>(1) << self.hold_out.q.val();
+            self.hold_out.d.next = self.hold_out.q.val() + 1;
+        }
+        self.hold_r.d.next = (self.hold_r.q.val() | self.hold_set.val()) & !self.hold_clear.val();
+        self.hold.next = self.hold_r.q.val();
+        for i in 0..4 {
+            self.hold_pages[i].clock.next = self.clk.val();
+            self.hold_pages[i].reset.next = self.rst.val();
+            self.hold_pages[i].d.next = self.hold_pages[i].q.val();
+            self.hold_entries[i].clock.next = self.clk.val();
+            self.hold_entries[i].reset.next = self.rst.val();
+            self.hold_entries[i].d.next = self.hold_entries[i].q.val();
+            self.hold_ages[i].clock.next = self.clk.val();
+            self.hold_ages[i].reset.next = self.rst.val();
+            self.hold_ages[i].d.next = self.hold_ages[i].q.val();
+            if !self.hold_ages[i].q.val().get_bit(3) {
+                self.hold_ages[i].d.next = self.hold_ages[i].q.val() + 1;
+            }
+            if self.hold_set.val().get_bit(i) {
+                self.hold_pages[i].d.next = self.fill_page.val();
+                self.hold_entries[i].d.next = self.fetched.out_data.val();
+                self.hold_ages[i].d.next = 0.into();
+            }
+            self.hold_page[i].next = self.hold_pages[i].q.val();
+        }
+
+        comment!(
+            "An entry closes when its last replay is about to be decided: what enters behind that finds the descriptor."
+        );
+        self.close_1.d.next = self.close_last.val();
+        self.close_entry_1.d.next = self.replay_entry.val();
+        self.close_2.d.next = self.close_1.q.val();
+        self.close_entry_2.d.next = self.close_entry_1.q.val();
+        self.close_3.d.next = self.close_2.q.val();
+        self.close_entry_3.d.next = self.close_entry_2.q.val();
+        self.close_4.d.next = self.close_3.q.val();
+        self.close_entry_4.d.next = self.close_entry_3.q.val();
+        self.close_5.d.next = self.close_4.q.val();
+        self.close_entry_5.d.next = self.close_entry_4.q.val();
+        self.pass_done.next = self.done.val() & self.done_pass.val();
+        self.pass_close.next = self.pass_done.val() & self.pass_empty.val();
+        self.pass_again.next = self.pass_done.val() & !self.pass_empty.val();
+        self.fetch.in_valid.next = self.allocates.val() | self.pass_again.val();
+        self.fetch.in_data.next = self.free_entry.val();
+        if self.pass_again.val() {
+            self.fetch.in_data.next = self.done_entry.val();
+        }
+        self.used.d.next = self.used.q.val() + bit_cast::<6, 1>(self.allocates.val().into())
+            - bit_cast::<6, 1>(self.close_5.q.val().into())
+            - bit_cast::<6, 1>(self.pass_close.val().into());
+        for i in 0..32 {
+            self.entries[i].clk.next = self.clk.val();
+            self.entries[i].rst.next = self.rst.val();
+            self.entries[i].page_in.next = self.miss_slot.val().page;
+            self.entries[i].place.next = self.places.out_data.val();
+            self.entries[i].may_pass.next = self.may_pass.val();
+            self.entries[i].next_place.next = self.next.read_data.val();
+            self.entries[i].look_page.next = self.look_page.val();
+            self.entries[i].allocate.next = self.allocates.val() & (self.free_entry.val().index() == i);
+            self.entries[i].append.next = self.appends.val() & (self.found_entry.val().index() == i);
+            self.entries[i].pop.next =
+                self.replay_granted.val() & !self.replay_last.val() & (self.replay_entry.val().index() == i);
+            self.entries[i].take.next =
+                self.fill_granted.val() & self.fill_passes.val() & (self.fetched.out_data.val().index() == i);
+            self.entries[i].close.next = (self.close_5.q.val() & (self.close_entry_5.q.val().index() == i))
+                | (self.pass_close.val() & (self.done_entry.val().index() == i));
+        }
+
+        comment!("Victims: a place is kept for each fill and pass in the pipeline.");
+        self.victim_push.next = self.done.val() & self.evict.val();
+        self.victim_pop.next = self.write_done.val() & self.ready.q.val();
+        self.dropped.next = self.done.val() & !self.evict.val();
+        self.victims_used.d.next = self.victims_used.q.val()
+            + bit_cast::<5, 1>(self.fill_granted.val().into())
+            - bit_cast::<5, 1>(self.dropped.val().into())
+            - bit_cast::<5, 1>(self.victim_pop.val().into());
+        self.victims.in_valid.next = self.victim_push.val();
+        self.victims.in_data.next.page = self.evict_page.val();
+        self.victims.in_data.next.data = self.evict_data.val();
+        self.set_in.next = 0.into();
+        if self.victim_push.val() {
+            self.set_in.next = bits::<16>(1) << self.victim_in.q.val();
+            self.victim_in.d.next = self.victim_in.q.val() + 1;
+        }
+        self.set_out.next = 0.into();
+        if self.victim_pop.val() {
+            self.set_out.next = bits::<16>(1) << self.victim_out.q.val();
+            self.victim_out.d.next = self.victim_out.q.val() + 1;
+        }
+        self.victim_valid.d.next = (self.victim_valid.q.val() | self.set_in.val()) & !self.set_out.val();
+        for i in 0..16 {
+            self.victim_pages[i].clock.next = self.clk.val();
+            self.victim_pages[i].reset.next = self.rst.val();
+            self.victim_pages[i].d.next = self.victim_pages[i].q.val();
+            if self.set_in.val().get_bit(i) {
+                self.victim_pages[i].d.next = self.evict_page.val();
+            }
+        }
+
+        comment!("The tables, and what is written.");
+        self.tables.next = self.ready.q.val();
+        self.table_pages.next = self.pages.q.val();
+        self.write_valid.next = self.victims.out_valid.val();
+        self.victims.out_ready.next = self.write_ready.val() & !self.clearing.q.val();
+        self.write_address.next = self.base_address.val()
+            + (bit_cast::<DPA_BITS, PAGE_BITS>(self.victims.out_data.val().page) << 6);
+        self.write_data.next = self.victims.out_data.val().data;
+        self.clear_issue.next = self.clearing.q.val() & (self.clear_next.q.val() != self.pages.q.val());
+        if self.clearing.q.val() {
+            self.write_valid.next = self.clear_issue.val();
+            self.write_address.next =
+                self.base_address.val() + (bit_cast::<DPA_BITS, 32>(self.clear_next.q.val()) << 6);
+            self.write_data.next = 0.into();
+            if self.clear_issue.val() & self.write_ready.val() {
+                self.clear_next.d.next = self.clear_next.q.val() + 1;
+            }
+            if self.write_done.val() {
+                self.clear_left.d.next = self.clear_left.q.val() - 1;
+            }
+            if self.clear_left.q.val() == 0 {
+                self.clearing.d.next = false;
+                self.ready.d.next = true;
+            }
+        } else if self.init.val() & !self.ready.q.val() {
+            self.pages.d.next = self.init_pages.val();
+            self.clear_next.d.next = 0.into();
+            self.clear_left.d.next = self.init_pages.val();
+            self.clearing.d.next = !self.init_zeroed.val();
+            self.ready.d.next = self.init_zeroed.val();
+        }
+    }
+}
