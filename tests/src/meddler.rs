@@ -1,5 +1,7 @@
 //! A carrier that meddles with another one's traffic.
 
+use std::os::fd::RawFd;
+use std::ptr::NonNull;
 use tideline_abi::cxl::Line;
 use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
 
@@ -77,5 +79,21 @@ impl<C: Carrier> Carrier for Meddler<C> {
 
     fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError> {
         self.inner.store_line(offset, data)
+    }
+
+    fn window_read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), CarrierError> {
+        self.inner.window_read(offset, buf)
+    }
+
+    fn window_write(&mut self, offset: u64, data: &[u8]) -> Result<(), CarrierError> {
+        self.inner.window_write(offset, data)
+    }
+
+    fn window_memory(&mut self) -> Option<NonNull<[u8]>> {
+        self.inner.window_memory()
+    }
+
+    fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
+        self.inner.interrupt_fd(vector)
     }
 }
