@@ -62,6 +62,12 @@ pub enum CarrierError {
         /// What was waited for.
         what: String,
     },
+    /// The device, or who served it, has gone: nothing on this carrier works any more.
+    #[error("the device has gone: {what}")]
+    Gone {
+        /// Which device, and how it is known.
+        what: String,
+    },
     /// Something that only this carrier knows.
     #[error("{0}")]
     Other(String),
@@ -113,6 +119,12 @@ pub trait Carrier {
     /// # Errors
     /// The device is gone.
     fn wait(&mut self) -> Result<(), CarrierError>;
+
+    /// Waits until a command counts as lost, where a wait takes real time; the lower of this and
+    /// [`crate::Options::patience`] applies.
+    fn most_waits(&self) -> u32 {
+        u32::MAX
+    }
 
     /// Function level reset, complete on return.
     ///
@@ -235,6 +247,9 @@ macro_rules! forward {
             }
             fn wait(&mut self) -> Result<(), CarrierError> {
                 (**self).wait()
+            }
+            fn most_waits(&self) -> u32 {
+                (**self).most_waits()
             }
             fn reset(&mut self) -> Result<(), CarrierError> {
                 (**self).reset()

@@ -139,7 +139,7 @@ impl<C: Carrier> Device<C> {
             if regs::Status(carrier.read32(regs::Status::OFFSET)?).ready() == 1 {
                 break;
             }
-            if waits == options.patience {
+            if waits == options.patience.min(carrier.most_waits()) {
                 return Err(Error::NotReady { waits });
             }
             carrier.wait()?;
@@ -297,8 +297,13 @@ impl<C: Carrier> Device<C> {
         self.wait_for(id, None)
     }
 
+    /// Waits until a command counts as lost.
+    fn patience(&self) -> u32 {
+        self.options.patience.min(self.carrier.most_waits())
+    }
+
     fn wait_for(&mut self, id: CommandId, opcode: Option<Opcode>) -> Result<Completion, Error> {
-        let waits = self.options.patience;
+        let waits = self.patience();
         for _ in 0..=waits {
             if let Some(completion) = self.poll(id)? {
                 return Ok(completion);
@@ -336,7 +341,7 @@ impl<C: Carrier> Device<C> {
             if completion.status != Status::Busy as u16 {
                 return Ok(completion);
             }
-            if waits >= self.options.patience {
+            if waits >= self.patience() {
                 let (opcode, _) = decode(command, &completion)?;
                 return Err(Error::StillBusy { opcode, waits });
             }

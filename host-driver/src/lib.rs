@@ -23,8 +23,12 @@ mod device;
 mod error;
 mod queue;
 pub mod regs;
+#[cfg(feature = "vfio-user")]
+pub mod shared_memory;
 mod target;
 mod track;
+#[cfg(feature = "vfio-user")]
+pub mod vfio_user;
 
 pub use addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
 pub use carrier::{Carrier, CarrierError, DmaRegion, Iova};

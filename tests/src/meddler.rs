@@ -61,6 +61,10 @@ impl<C: Carrier> Carrier for Meddler<C> {
         self.inner.wait()
     }
 
+    fn most_waits(&self) -> u32 {
+        self.inner.most_waits()
+    }
+
     fn reset(&mut self) -> Result<(), CarrierError> {
         self.inner.reset()
     }

@@ -9,9 +9,10 @@ use tideline_abi::render;
 type Render = fn() -> String;
 
 /// Each file, and what makes it.
-const FILES: [(&str, Render); 4] = [
+const FILES: [(&str, Render); 5] = [
     ("docs/registers.md", render::register_page),
     ("docs/codes.md", render::code_page),
+    ("docs/pci.md", render::pci_page),
     ("rtl/include/tideline_abi.vh", render::verilog_header),
     ("host-driver/include/tideline_abi.h", render::c_header),
 ];
