@@ -318,6 +318,14 @@ impl RtlDevice {
         self.tick(channels)
     }
 
+    /// Nothing is under way on any interface, as of the last cycle. Messages that still wait in queues do not count.
+    pub fn is_quiet(&self) -> bool {
+        let pins = self.sim.pins();
+        let offers = pins.s2m_ndr.valid.get() | pins.s2m_drs.valid.get() | pins.s2m_bisnp.valid.get();
+        let sends = self.m2s_req.valid() || self.m2s_rwd.valid() || self.m2s_birsp.valid();
+        offers == 0 && !sends && self.registers.is_idle() && self.dram.is_idle() && self.host.is_idle()
+    }
+
     /// The interrupt request lines, one bit per vector, as of the last cycle.
     pub fn irq(&self) -> u8 {
         self.sim.pins().irq.get()

@@ -84,8 +84,8 @@ pub mod irq {
 pub mod irq_flag {
     /// It is signalled through eventfds.
     pub const EVENTFD: u32 = 1 << 0;
-    /// It can be masked by SET_IRQS.
-    pub const MASKABLE: u32 = 1 << 1;
+    /// Vectors are set up all at once.
+    pub const NORESIZE: u32 = 1 << 3;
 }
 
 /// Bits of [`SetIrqs::flags`].

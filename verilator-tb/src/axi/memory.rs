@@ -186,7 +186,19 @@ fn never_written(addr: u64, seed: u64) -> Line {
     line
 }
 
-/// The memory of the host as the device sees it: what was allocated for DMA, and nothing between.
+/// The bytes that are enabled in `strobe`, as runs of neighbours.
+fn runs(strobe: u64) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = strobe;
+    std::iter::from_fn(move || {
+        let start = rest.trailing_zeros();
+        let len = (!(rest.checked_shr(start)?)).trailing_zeros();
+        rest = if start + len == 64 { 0 } else { rest >> (start + len) << (start + len) };
+        Some(start as usize..(start + len) as usize)
+    })
+}
+
+/// The memory of the host as the device sees it: what was allocated for DMA, or is shared by somebody else, and nothing
+/// between.
 #[derive(Clone, Debug)]
 pub struct DmaMemory {
     /// The regions.
@@ -205,6 +217,11 @@ impl DmaMemory {
     const LIMIT: usize = 1 << 30;
 
     gate_methods!();
+
+    /// The answer to an access that the memory refused. Who shares memory keeps the account of it.
+    fn refuse(&mut self, addr: u64, write: bool) -> Resp {
+        if self.regions.is_shared() { Resp::SlvErr } else { self.gate.stray(addr, write) }
+    }
 }
 
 impl Memory for DmaMemory {
@@ -213,18 +230,18 @@ impl Memory for DmaMemory {
         let mut line = [0; LINE_BYTES];
         match self.regions.read(Iova(addr), &mut line) {
             Ok(()) => Ok(line),
-            Err(_) => Err(self.gate.stray(addr, false)),
+            Err(_) => Err(self.refuse(addr, false)),
         }
     }
 
+    /// Writes no byte that is not enabled: others may be writing it.
     fn write(&mut self, addr: u64, data: &Line, strobe: u64) -> Result<(), Resp> {
         self.gate.check(addr, true)?;
-        let mut line = [0; LINE_BYTES];
-        if self.regions.read(Iova(addr), &mut line).is_err() {
-            return Err(self.gate.stray(addr, true));
+        for run in runs(strobe) {
+            let at = Iova(addr + run.start as u64);
+            self.regions.write(at, &data[run]).map_err(|_| self.refuse(addr, true))?;
         }
-        merge(&mut line, data, strobe);
-        self.regions.write(Iova(addr), &line).map_err(|_| self.gate.stray(addr, true))
+        Ok(())
     }
 }
 
@@ -256,6 +273,15 @@ mod tests {
         let mut memory = DeviceMemory::new(1, 7);
         assert_eq!(memory.read(0x1000), Err(Resp::DecErr));
         assert_eq!(memory.strays(), [Stray { addr: 0x1000, write: false }]);
+    }
+
+    #[test]
+    fn enabled_bytes_come_in_runs() {
+        let of = |strobe| runs(strobe).collect::<Vec<_>>();
+        assert_eq!(of(0), []);
+        assert_eq!(of(u64::MAX), [0..64]);
+        assert_eq!(of(0xff00_0000_0000_0e01), [0..1, 9..12, 56..64]);
+        assert_eq!(of(1 << 63), [63..64]);
     }
 
     #[test]
