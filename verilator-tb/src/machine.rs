@@ -44,8 +44,10 @@ pub trait LineDevice {
     /// The interrupt request lines, one bit per vector.
     fn irq(&self) -> u32;
 
-    /// Nothing is under way on any interface: registers, channels, both memories.
-    fn is_quiet(&self) -> bool;
+    /// Nothing is under way on any interface: registers, channels, both memories. False where that is not known.
+    fn is_quiet(&self) -> bool {
+        false
+    }
 
     /// Host memory that the device can access.
     fn host_memory(&mut self) -> &mut HostMemory;
