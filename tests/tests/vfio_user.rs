@@ -1,69 +1,38 @@
 //! Every end-to-end test over the carrier vfio-user, with a server in a thread: the golden model and the Verilated RTL.
 
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
-use std::thread::JoinHandle;
 use tempfile::TempDir;
 use tideline_driver::vfio_user::VfioUser;
 use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
-use tideline_serve::{CxlAttached, Journal, Server, Socket};
+use tideline_serve::{Background, CxlAttached};
 use tideline_tb::{LineDevice, ModelInMachine, RtlConfig, RtlDevice};
 
 const FRAMES: u32 = 80_000;
 
-/// A server in a thread, with a socket of its own. Stops when it is dropped.
-struct Served {
-    folder: TempDir,
-    stop: Option<UnixStream>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Served {
-    fn new<D: LineDevice>(device: impl FnOnce() -> D + Send + 'static) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (stop, stopped) = UnixStream::pair().expect("a pair of sockets");
-        let socket = Socket::bind(&Self::path_in(folder.path())).expect("a new socket");
-        let thread = std::thread::spawn(move || {
-            // What a client does wrong shows where a test fails.
-            let journal = Journal::new(|line| println!("server: {line}"));
-            let server = Server::new(socket, CxlAttached::new(device(), FRAMES), journal);
-            server.run(stopped).expect("the device keeps the rules");
-        });
-        Self { folder, stop: Some(stop), thread: Some(thread) }
-    }
-
-    fn path_in(folder: &Path) -> PathBuf {
-        folder.join("device.sock")
-    }
-
-    fn path(&self) -> PathBuf {
-        Self::path_in(self.folder.path())
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        let ended = self.thread.take().expect("not joined before").join();
-        if !std::thread::panicking() {
-            ended.expect("the server ends well");
-            assert!(!self.path().exists(), "the socket file is left behind");
-        }
-    }
-}
-
-/// A client, and the server behind it.
+/// A client, and the server behind it. Dropped in this order.
 struct Client {
     carrier: VfioUser,
-    /// Declared behind the carrier: dropped after it.
-    _served: Served,
+    server: Option<Background>,
+    folder: TempDir,
 }
 
 impl Client {
     fn of<D: LineDevice>(device: impl FnOnce() -> D + Send + 'static) -> Self {
-        let served = Served::new(device);
-        let carrier = VfioUser::connect(&served.path()).unwrap_or_else(|error| panic!("{error}"));
-        Self { carrier, _served: served }
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("device.sock");
+        let make = || CxlAttached::new(device(), FRAMES);
+        // What a client does wrong shows where a test fails.
+        let server = Background::start(&path, make, |line| println!("server: {line}")).expect("a new socket");
+        let carrier = VfioUser::connect(&path).unwrap_or_else(|error| panic!("{error}"));
+        Self { carrier, server: Some(server), folder }
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let Some(server) = self.server.take().filter(|_| !std::thread::panicking()) else { return };
+        server.stop().expect("the device keeps the rules");
+        let left: Vec<_> = self.folder.path().read_dir().expect("the folder").collect();
+        assert!(left.is_empty(), "left behind: {left:?}");
     }
 }
 

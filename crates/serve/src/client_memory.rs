@@ -80,6 +80,11 @@ impl ClientMemory {
                 Some((state.file(file, offset, size, flags).map_err(|e| e.context(&text))?, offset))
             }
             None => {
+                // Memory that nobody may write is firmware, which no driver gives to a device.
+                if flags & dma_flag::WRITE == 0 {
+                    state.ranges.insert(address, Range { size, flags, file: None });
+                    return Ok(());
+                }
                 let hint = "a QEMU memory backend needs share=on";
                 state.complain(format!("{text} has no file descriptor: the device cannot access it; {hint}"));
                 None

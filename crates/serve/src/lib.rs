@@ -16,6 +16,7 @@
 //! Nothing that a client sends stops the server; what it does wrong is refused and told in the log.
 
 mod attached;
+mod background;
 mod client_memory;
 mod config_space;
 mod cxl;
@@ -27,6 +28,7 @@ mod session;
 mod socket;
 
 pub use attached::Attached;
+pub use background::Background;
 pub use client_memory::ClientMemory;
 pub use config_space::ConfigSpace;
 pub use cxl::CxlAttached;

@@ -113,7 +113,12 @@ impl<A: Attached> Server<A> {
                     error => format!("is cut off: {error}"),
                 };
                 self.journal.note(format_args!("client {} {why}{midway}", self.clients));
+                let used = client.has_agreed();
                 self.client = None;
+                if !used {
+                    // It only looked whether anybody listens.
+                    return Ok(());
+                }
                 match self.function.detach() {
                     Err(FunctionError::Device(error)) => Err(error.into()),
                     Err(FunctionError::Refused(refusal)) => {

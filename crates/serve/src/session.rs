@@ -50,6 +50,11 @@ impl Connection {
         self.receiver.is_midway()
     }
 
+    /// The client speaks vfio-user: it may have changed something.
+    pub(crate) fn has_agreed(&self) -> bool {
+        self.agreed
+    }
+
     /// Answers the next message, whatever it is, with an error. True once that is done.
     pub(crate) fn turn_away(&mut self, errno: Errno) -> Result<bool, WireError> {
         let Some(message) = self.receiver.receive(self.stream.as_fd())? else { return Ok(false) };
