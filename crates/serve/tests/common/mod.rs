@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tideline_driver::vfio_user::VfioUser;
-use tideline_driver::vfio_user::wire::{self, Command, Header, Layout, Message, Receiver, WireError, header_flag};
+use tideline_driver::vfio_user::wire::{
+    self, Command, Header, Layout, Message, Receiver, WireError, header_flag,
+};
 use tideline_serve::{Background, CxlAttached};
 use tideline_tb::ModelInMachine;
 
