@@ -35,8 +35,8 @@ pub enum ServeError {
 }
 
 impl<A: Attached> Server<A> {
-    /// Cycles that run between two looks at the socket: a fraction of a millisecond of simulation.
-    const CYCLES: u32 = 64;
+    /// Cycles that run between two looks at the socket: some fifty microseconds of simulation, which a client waits.
+    const CYCLES: u32 = 16;
     /// A client that takes no answer for so long has lost it.
     const SEND: Duration = Duration::from_secs(1);
     /// Clients too many that are told so; more than these are cut off.

@@ -1,4 +1,4 @@
-//! A server of the golden model in a thread, its log, and a client that can say anything.
+//! A server in a thread, its log, and a client that can say anything.
 
 #![allow(dead_code, reason = "each test program uses a part")]
 
@@ -13,7 +13,7 @@ use tideline_driver::vfio_user::wire::{
     self, Command, Header, Layout, Message, Receiver, WireError, header_flag,
 };
 use tideline_serve::{Background, CxlAttached};
-use tideline_tb::ModelInMachine;
+use tideline_tb::{LineDevice, ModelInMachine, RtlConfig, RtlDevice};
 
 pub const FRAMES: u32 = 80_000;
 
@@ -24,14 +24,24 @@ pub struct Served {
 }
 
 impl Served {
+    /// The golden model.
     pub fn new() -> Self {
+        Self::of(ModelInMachine::default)
+    }
+
+    /// The Verilated RTL.
+    pub fn rtl() -> Self {
+        Self::of(|| RtlDevice::new(&RtlConfig::fast(FRAMES)).unwrap())
+    }
+
+    fn of<D: LineDevice>(device: impl FnOnce() -> D + Send + 'static) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = Arc::new(Mutex::new(Vec::new()));
         let sink = log.clone();
         let path = folder.path().join("device.sock");
         let server = Background::start(
             &path,
-            || CxlAttached::new(ModelInMachine::default(), FRAMES),
+            || CxlAttached::new(device(), FRAMES),
             move |line| sink.lock().unwrap().push(line.to_owned()),
         );
         Self { server: Some(server.unwrap()), log, folder }
