@@ -89,7 +89,7 @@ mod rtl {
     use super::{Client, FRAMES, RtlConfig, RtlDevice};
 
     fn device() -> RtlDevice {
-        RtlDevice::new(&RtlConfig::fast(FRAMES)).unwrap_or_else(|error| panic!("{error}"))
+        RtlDevice::new(&RtlConfig::prompt(FRAMES)).unwrap_or_else(|error| panic!("{error}"))
     }
 
     tideline_tests::for_carrier!(Client::of(device));

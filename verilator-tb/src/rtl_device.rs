@@ -48,6 +48,11 @@ impl RtlConfig {
         }
     }
 
+    /// No pauses, memory that answers within a few cycles: for people and programs that wait in real time.
+    pub const fn prompt(frames: u32) -> Self {
+        Self { dram: Timing::steady(4), host: Timing::steady(4), ..Self::fast(frames) }
+    }
+
     /// Random contents at power-on, and all that the protocols allow on every interface: for tests.
     pub const fn nasty(frames: u32, seed: u64) -> Self {
         Self {

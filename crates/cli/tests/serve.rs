@@ -3,6 +3,8 @@
 mod common;
 
 use common::{Folder, command, text, tideline};
+use std::fs::File;
+use std::io::{Read, Seek};
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 use std::process::{Child, Stdio};
@@ -10,14 +12,15 @@ use std::time::{Duration, Instant};
 use tideline_driver::vfio_user::VfioUser;
 use tideline_driver::{Carrier, CarrierError, Device, Error};
 
-/// A server process. Killed when it is dropped.
-struct Server(Child);
+/// A server process, and its log: a file, for nobody reads it meanwhile. Killed when it is dropped.
+struct Server(Child, File);
 
 impl Server {
     fn start(socket: &Path, target: &str) -> Self {
         let mut command = command(&["serve", "--socket", text(socket), "--target", target]);
-        let child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        Self(child)
+        let log = tempfile::tempfile().unwrap();
+        let child = command.stdin(Stdio::null()).stderr(log.try_clone().unwrap()).spawn().unwrap();
+        Self(child, log)
     }
 
     /// A client of it, as soon as it listens.
@@ -41,7 +44,8 @@ impl Server {
     fn end(mut self) -> (Option<i32>, String) {
         let code = self.0.wait().unwrap().code();
         let mut log = String::new();
-        std::io::Read::read_to_string(&mut self.0.stderr.take().unwrap(), &mut log).unwrap();
+        self.1.rewind().unwrap();
+        self.1.read_to_string(&mut log).unwrap();
         (code, log)
     }
 }
@@ -91,6 +95,49 @@ fn one_that_was_killed_is_an_error_for_its_client_and_is_replaced() {
     tideline(&["info", "--target", &name]).refused(&["Connection refused", "tideline serve --socket"]);
     let server = Server::start(&socket, "model");
     Device::open(server.connect(&socket)).unwrap().identify().unwrap();
+}
+
+const SOCKET: &str = "TIDELINE_TEST_SOCKET";
+
+/// What the next test starts as a process of its own, and kills.
+#[test]
+#[ignore = "a client process of another test"]
+fn a_client_that_never_ends() {
+    let Ok(socket) = std::env::var(SOCKET) else { return };
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(30) {
+        // The other test may have the device for a moment, to see whether it is taken.
+        let Ok(carrier) = VfioUser::connect(Path::new(&socket)) else { continue };
+        let mut device = Device::open(carrier).unwrap();
+        loop {
+            device.identify().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_client_that_was_killed_leaves_the_device_to_the_next() {
+    let folder = Folder::new();
+    let socket = folder.path("device.sock");
+    let server = Server::start(&socket, "rtl");
+    drop(server.connect(&socket));
+    for _ in 0..3 {
+        let mut client = std::process::Command::new(std::env::current_exe().unwrap());
+        client.args(["--exact", "--ignored", "a_client_that_never_ends"]).env(SOCKET, &socket);
+        let mut client = client.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Until it has the device, and then a while into its work.
+        let start = Instant::now();
+        while VfioUser::connect(&socket).is_ok() {
+            assert!(start.elapsed() < Duration::from_secs(30), "the client does not come");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+        client.kill().unwrap();
+        client.wait().unwrap();
+        Device::open(server.connect(&socket)).unwrap().identify().unwrap();
+    }
+    server.signal("TERM");
+    assert_eq!(server.end().0, Some(0));
 }
 
 #[test]

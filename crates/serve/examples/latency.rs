@@ -1,6 +1,6 @@
 //! How long a client of `tideline serve` waits: register and window accesses, commands, reports.
 //!
-//! `cargo run --release -p tideline-serve --example latency`
+//! `cargo run -p tideline-serve --example latency`
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const PAGES: u32 = 1000;
 
 fn main() -> Result<(), Box<dyn Error>> {
     measure("model", ModelInMachine::default)?;
-    measure("rtl", || RtlDevice::new(&RtlConfig::fast(FRAMES)).expect("the device becomes ready"))
+    measure("rtl", || RtlDevice::new(&RtlConfig::prompt(FRAMES)).expect("the device becomes ready"))
 }
 
 fn measure<D: LineDevice>(
@@ -36,20 +36,22 @@ fn measure<D: LineDevice>(
     // Let it come to rest, so that the first accesses find it idle.
     std::thread::sleep(Duration::from_millis(200));
     let carrier = device.carrier_mut();
-    row("register read", 2000, |_| Ok(drop(carrier.read32(Id::OFFSET)?)))?;
-    row("register write", 2000, |n| Ok(carrier.write32(RecallTimeout::OFFSET, 65536 + n)?))?;
-    row("window, 8 bytes read", 2000, |n| Ok(carrier.window_read(u64::from(n % PAGES) << 12, &mut [0; 8])?))?;
+    row("register read", 2000, |_| carrier.read32(Id::OFFSET).map(drop))?;
+    row("register write", 2000, |n| carrier.write32(RecallTimeout::OFFSET, 65536 + n))?;
+    row("window, 8 bytes read", 2000, |n| carrier.window_read(u64::from(n % PAGES) << 12, &mut [0; 8]))?;
     row("window, 8 bytes written", 2000, |n| {
-        Ok(carrier.window_write(u64::from(n % PAGES) << 12, &[n as u8; 8])?)
+        carrier.window_write(u64::from(n % PAGES) << 12, &[n as u8; 8])
     })?;
-    row("window, 64 bytes read", 2000, |n| Ok(drop(carrier.load_line(u64::from(n % PAGES) << 12)?)))?;
-    row("window, 64 KiB read", 20, |_| Ok(carrier.window_read(0, &mut [0; 1 << 16])?))?;
-    row("command (IDENTIFY)", 500, |_| Ok(drop(device.identify()?)))?;
+    row("window, 64 bytes read", 2000, |n| carrier.load_line(u64::from(n % PAGES) << 12).map(drop))?;
+    row("window, 64 KiB read", 20, |_| carrier.window_read(0, &mut [0; 1 << 16]))?;
+    row("command (IDENTIFY)", 500, |_| device.identify().map(drop))?;
     drop(device.track_report(&tracker, Gather::Recall)?);
     for (what, lines) in [("report, nothing written", 0), ("report, 1 line", 1), ("report, 100 lines", 100)] {
         let mut times = Vec::new();
         for round in 0..30 {
-            (0..lines).try_for_each(|n| device.store(line(round + n), &[1; 64]))?;
+            for n in 0..lines {
+                device.store(line(round + n), &[1; 64])?;
+            }
             let start = Instant::now();
             let report = device.track_report(&tracker, Gather::Recall)?;
             times.push(start.elapsed());
@@ -63,11 +65,7 @@ fn measure<D: LineDevice>(
     Ok(())
 }
 
-fn row(
-    what: &str,
-    times: u32,
-    mut act: impl FnMut(u32) -> Result<(), Box<dyn Error>>,
-) -> Result<(), Box<dyn Error>> {
+fn row<E>(what: &str, times: u32, mut act: impl FnMut(u32) -> Result<(), E>) -> Result<(), E> {
     let mut taken = Vec::new();
     for n in 0..times {
         let start = Instant::now();

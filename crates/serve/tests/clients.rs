@@ -3,10 +3,13 @@
 mod common;
 
 use common::{Raw, Served, raw_version};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rustix::io::Errno;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::{Duration, Instant};
 use tideline_abi::command::{Command as Entry, Opcode};
+use tideline_abi::pci::config;
 use tideline_abi::regs::{ID_VALUE, Id};
 use tideline_driver::vfio_user::VfioUser;
 use tideline_driver::vfio_user::wire::{
@@ -204,4 +207,44 @@ fn a_server_that_talks_nonsense_is_an_error() {
             assert!(matches!(nonsense, CarrierError::Gone { .. }), "{nonsense}");
         });
     }
+}
+
+/// Whatever a client sends, the server lives and answers, and serves the next one.
+#[test]
+fn random_messages_do_no_harm() {
+    let served = Served::new();
+    let mut rng = ChaCha8Rng::seed_from_u64(0x71de_11fe);
+    for _ in 0..30 {
+        let mut client = served.raw();
+        let command = RegionAccess { offset: config::COMMAND as u64, region: region::CONFIG, count: 2 };
+        client.call(Command::RegionWrite as u16, &[&command.to_bytes()[..], &[6, 0]].concat()).unwrap();
+        for _ in 0..500 {
+            // Words that mean something here and there, of every length.
+            let words = (0..rng.random_range(0..12)).map(|_| match rng.random_range(0..6) {
+                0 => rng.random_range(0..8u32),
+                1 => 1 << rng.random_range(0..32),
+                2 => rng.random_range(0..64) * 4,
+                3 => rng.random_range(0..64) << 12,
+                4 => u32::MAX - rng.random_range(0..4),
+                _ => rng.random(),
+            });
+            let mut payload: Vec<u8> = words.flat_map(u32::to_ne_bytes).collect();
+            payload.truncate(payload.len().saturating_sub(rng.random_range(0..4)));
+            let command = rng.random_range(0..16);
+            if payload.len() >= 16 && rng.random_bool(0.9) {
+                // Accesses that reach something.
+                let data = match Command::from_code(command) {
+                    Some(Command::RegionRead) => rng.random_range(0..256),
+                    Some(Command::RegionWrite) => payload.len() as u32 - 16,
+                    _ => u32::from_ne_bytes(*payload[12..].first_chunk().unwrap()),
+                };
+                payload[12..16].copy_from_slice(&data.to_ne_bytes());
+                payload[4..8].fill(0);
+                payload[8..12].copy_from_slice(&[0u32, 0, 2, 4, 7][rng.random_range(0..5)].to_ne_bytes());
+            }
+            let reply = client.call(command, &payload).unwrap();
+            assert!(reply.header.flags & header_flag::ERROR == 0 || reply.header.error != 0);
+        }
+    }
+    Device::open(served.connect()).unwrap().identify().unwrap();
 }

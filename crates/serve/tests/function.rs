@@ -245,7 +245,7 @@ fn interrupts_arrive_unless_they_are_masked() {
     let served = Served::new();
     let mut carrier = served.connect();
     carrier.write32(IntrEnable::OFFSET, 0b1111).unwrap();
-    let mut raise = |carrier: &mut VfioUser, vector: u32| {
+    let raise = |carrier: &mut VfioUser, vector: u32| {
         carrier.write32(IntrState::OFFSET, 0b1111).unwrap();
         carrier.write32(IntrTest::OFFSET, 1 << vector).unwrap();
     };

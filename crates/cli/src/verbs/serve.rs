@@ -52,7 +52,7 @@ impl Serve {
         let socket = Socket::bind(&self.socket)?;
         let device: Box<dyn LineDevice> = match self.target.name {
             Name::Model => Box::new(ModelInMachine::default()),
-            _ => Box::new(RtlDevice::new(&RtlConfig::fast(frames))?),
+            _ => Box::new(RtlDevice::new(&RtlConfig::prompt(frames))?),
         };
         let journal = Journal::new(|line| eprintln!("tideline serve: {line}"));
         match self.attach {

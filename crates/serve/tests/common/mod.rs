@@ -31,7 +31,7 @@ impl Served {
 
     /// The Verilated RTL.
     pub fn rtl() -> Self {
-        Self::of(|| RtlDevice::new(&RtlConfig::fast(FRAMES)).unwrap())
+        Self::of(|| RtlDevice::new(&RtlConfig::prompt(FRAMES)).unwrap())
     }
 
     fn of<D: LineDevice>(device: impl FnOnce() -> D + Send + 'static) -> Self {
