@@ -39,6 +39,8 @@ impl<A: Attached> Server<A> {
     const CYCLES: u32 = 16;
     /// A client that takes no answer for so long has lost it.
     const SEND: Duration = Duration::from_secs(1);
+    /// Pause after a client could not be let in.
+    const RETRY: Duration = Duration::from_millis(100);
     /// Clients too many that are told so; more than these are cut off.
     const TURNED_AWAY: usize = 8;
 
@@ -135,7 +137,13 @@ impl<A: Attached> Server<A> {
         let stream = match self.socket.listener.accept() {
             Ok((stream, _)) => stream,
             // It left before it was let in.
-            Err(_) => return,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+            Err(error) => {
+                // Out of file descriptors, for instance: it waits, and shall not be asked for in a tight loop.
+                self.journal.note(format_args!("a client cannot be let in: {error}"));
+                std::thread::sleep(Self::RETRY);
+                return;
+            }
         };
         if let Err(error) = set_socket_timeout(&stream, Timeout::Send, Some(Self::SEND)) {
             self.journal.note(format_args!("a client's socket: {error}"));

@@ -212,9 +212,13 @@ fn a_server_that_talks_nonsense_is_an_error() {
 /// Whatever a client sends, the server lives and answers, and serves the next one.
 #[test]
 fn random_messages_do_no_harm() {
-    let served = Served::new();
+    random_messages(&Served::new(), 30);
+    random_messages(&Served::rtl(), 3);
+}
+
+fn random_messages(served: &Served, clients: u32) {
     let mut rng = ChaCha8Rng::seed_from_u64(0x71de_11fe);
-    for _ in 0..30 {
+    for _ in 0..clients {
         let mut client = served.raw();
         let command = RegionAccess { offset: config::COMMAND as u64, region: region::CONFIG, count: 2 };
         client.call(Command::RegionWrite as u16, &[&command.to_bytes()[..], &[6, 0]].concat()).unwrap();

@@ -248,6 +248,9 @@ impl Memory for DmaMemory {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
+    use tideline_driver::CarrierError;
+    use tideline_model::SharedMemory;
 
     #[test]
     fn unwritten_memory_is_random_but_constant() {
@@ -293,6 +296,37 @@ mod tests {
         assert_eq!(memory.read(end - 64), Ok([1; 64]));
         assert_eq!(memory.write(end, &[0; 64], 1), Err(Resp::DecErr));
         assert_eq!(memory.strays(), [Stray { addr: end, write: true }]);
+    }
+
+    /// One page that somebody else owns: what was written, and reads as 7.
+    #[derive(Debug, Default)]
+    struct Foreign(Mutex<Vec<(u64, Vec<u8>)>>);
+
+    impl SharedMemory for Foreign {
+        fn read(&self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError> {
+            buf.fill(7);
+            if iova.0 < 4096 { Ok(()) } else { Err(CarrierError::BadDma { iova: iova.0, len: buf.len() }) }
+        }
+        fn write(&self, iova: Iova, data: &[u8]) -> Result<(), CarrierError> {
+            if iova.0 >= 4096 {
+                return Err(CarrierError::BadDma { iova: iova.0, len: data.len() });
+            }
+            self.0.lock().unwrap().push((iova.0, data.to_vec()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn shared_memory_gets_the_enabled_bytes_only_and_refuses_with_slverr() {
+        let foreign = Arc::new(Foreign::default());
+        let mut memory = DmaMemory { regions: HostMemory::shared(foreign.clone()), ..Default::default() };
+        assert_eq!(memory.read(0x40), Ok([7; 64]));
+        assert_eq!(memory.write(0x40, &[1; 64], 0xf0f0), Ok(()));
+        assert_eq!(*foreign.0.lock().unwrap(), [(0x44, vec![1; 4]), (0x4c, vec![1; 4])]);
+        assert_eq!(memory.read(0x1000), Err(Resp::SlvErr));
+        assert_eq!(memory.write(0x1000, &[1; 64], 1), Err(Resp::SlvErr));
+        assert!(memory.strays().is_empty(), "its owner keeps the account");
+        assert!(matches!(memory.regions.alloc(1), Err(CarrierError::NoDmaMemory { .. })));
     }
 
     #[test]

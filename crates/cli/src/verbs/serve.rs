@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::low_level::pipe;
+use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use tideline_driver::Target as Name;
@@ -54,7 +55,8 @@ impl Serve {
             Name::Model => Box::new(ModelInMachine::default()),
             _ => Box::new(RtlDevice::new(&RtlConfig::prompt(frames))?),
         };
-        let journal = Journal::new(|line| eprintln!("tideline serve: {line}"));
+        // Whoever closes the log does not want to stop the server.
+        let journal = Journal::new(|line| drop(writeln!(io::stderr(), "tideline serve: {line}")));
         match self.attach {
             Attach::Cxl => Server::new(socket, CxlAttached::new(device, frames), journal).run(stop)?,
         }
