@@ -114,14 +114,18 @@ pub enum Error {
         /// The first page of both.
         at: PageIndex,
     },
-    /// Another tracker has a page already.
-    #[error("{range}: {at} is tracked by another tracker; stop that one first")]
-    AlreadyTracked {
+    /// Reads of a page are to be tracked, and another tracker has it without them: they cannot be added without losing
+    /// lines.
+    #[error("{range}: {at} is tracked without reads; start the tracker of reads before the others")]
+    ReadsNotTracked {
         /// The range asked for.
         range: PageRange,
-        /// The first page that is taken.
+        /// The first page that is tracked without reads.
         at: PageIndex,
     },
+    /// Reads were asked of a tracker that does not track them.
+    #[error("this tracker does not track reads: start it with TrackConfig {{ accessed: true }}")]
+    NoReads,
     /// A page that is tracked cannot be unmapped: its lines would be forgotten.
     #[error("unmap of {range}: {at} is tracked; stop the tracker first")]
     StillTracked {

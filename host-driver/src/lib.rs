@@ -22,6 +22,7 @@ mod carrier;
 mod device;
 mod error;
 mod queue;
+mod ranges;
 pub mod regs;
 #[cfg(feature = "vfio-user")]
 pub mod shared_memory;
@@ -36,7 +37,7 @@ pub use device::{Capability, Device, Identity, Info, Options, Recall};
 pub use error::Error;
 pub use queue::CommandId;
 pub use target::{Bdf, Target, TargetError};
-pub use track::{Exactness, Gather, Loss, PageLines, Report, Tracker};
+pub use track::{Exactness, Gather, Loss, PageLines, Report, TrackConfig, Tracker};
 
 /// Generation of a device: one higher after each reset, abort or recall timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

@@ -11,7 +11,9 @@ mod faults;
 mod identity;
 mod meddler;
 mod memory;
+mod partial;
 mod queues;
+mod trackers;
 mod tracking;
 mod world;
 
@@ -19,7 +21,9 @@ pub use commands::*;
 pub use faults::*;
 pub use identity::*;
 pub use memory::*;
+pub use partial::*;
 pub use queues::*;
+pub use trackers::*;
 pub use tracking::*;
 
 /// How a test ends.
@@ -47,11 +51,16 @@ macro_rules! for_carrier {
             dropped_trackers_are_stopped
             fence_completes
             foreign_devices_are_refused
+            losses_reach_every_tracker
             lost_doorbell_times_out
             map_unmap_remap
             merged_lines_of_unmapped_pages_are_dropped
             nack_reports_again
+            partial_buffer_sizes
+            partial_nack_in_the_middle
             partial_reports
+            partial_reports_that_fail
+            partial_reset_between_parts
             partial_results
             queues_wrap
             random_epochs
@@ -61,6 +70,9 @@ macro_rules! for_carrier {
             reset_merges_back
             several_commands_in_flight
             stores_before_start_are_not_reported
+            trackers_of_reads
+            trackers_overlap
+            trackers_share_pages
             two_trackers
             unmapped_pages
             unreadable_records_are_reported_again

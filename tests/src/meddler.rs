@@ -2,6 +2,7 @@
 
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
+use tideline_abi::command::{Completion, ENTRY_BYTES, Status};
 use tideline_abi::cxl::Line;
 use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
 
@@ -12,13 +13,24 @@ pub struct Meddler<C> {
     pub lie: Option<(u32, u32)>,
     /// Writes to this register are lost.
     pub deaf: Option<u32>,
-    /// Reads of DMA memory longer than a queue entry fail.
-    pub unreadable: bool,
+    /// After this many results, reading records fails.
+    pub unreadable: Option<u32>,
+    /// After this many results, the device is reset just before its records are read.
+    pub reset_after: Option<u32>,
+    /// Successful completions of harvests get this status, and these flags besides theirs.
+    pub spoil: Option<(Status, u16)>,
+}
+
+/// Counts down: true when it was at 0 already.
+fn is_due(count: &mut Option<u32>) -> bool {
+    let due = *count == Some(0);
+    *count = count.map(|n| n.saturating_sub(1));
+    due
 }
 
 impl<C> Meddler<C> {
     pub fn new(inner: C) -> Self {
-        Self { inner, lie: None, deaf: None, unreadable: false }
+        Self { inner, lie: None, deaf: None, unreadable: None, reset_after: None, spoil: None }
     }
 }
 
@@ -47,10 +59,25 @@ impl<C: Carrier> Carrier for Meddler<C> {
     }
 
     fn dma_read(&mut self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError> {
-        if self.unreadable && buf.len() > 64 {
-            return Err(CarrierError::Other("spoiled by the test".to_owned()));
+        // A read of another length than that of a queue entry is one of records.
+        if !buf.is_empty() && buf.len() != ENTRY_BYTES {
+            if is_due(&mut self.unreadable) {
+                return Err(CarrierError::Other("spoiled by the test".to_owned()));
+            }
+            if is_due(&mut self.reset_after) {
+                self.reset_after = None;
+                self.inner.reset()?;
+            }
         }
-        self.inner.dma_read(iova, buf)
+        self.inner.dma_read(iova, buf)?;
+        if let (Some((status, flags)), Ok(entry)) = (self.spoil, <&mut [u8; ENTRY_BYTES]>::try_from(buf)) {
+            let completion = Completion::from_bytes(entry);
+            if completion.sequence != 0 && completion.status == Status::Success as u16 {
+                let (status, flags) = (status as u16, completion.flags | flags);
+                *entry = Completion { status, flags, ..completion }.to_bytes();
+            }
+        }
+        Ok(())
     }
 
     fn dma_write(&mut self, iova: Iova, data: &[u8]) -> Result<(), CarrierError> {
