@@ -144,7 +144,7 @@ impl<'a> Window<'a> {
     /// # Safety
     /// While the slice lives nobody else may write these bytes: no other process that has the device open, and no pointer
     /// got from [`Window::memory`].
-    pub unsafe fn slice(&mut self, span: Span) -> Result<Option<&mut [u8]>, Error> {
+    pub unsafe fn slice(mut self, span: Span) -> Result<Option<&'a mut [u8]>, Error> {
         self.check(span)?;
         let Some(memory) = self.memory() else { return Ok(None) };
         let (Ok(start), Ok(len)) = (usize::try_from(span.start.0), usize::try_from(span.len)) else {
@@ -153,7 +153,7 @@ impl<'a> Window<'a> {
         if start + len > memory.len() {
             return Ok(None);
         }
-        // SAFETY: the carrier keeps the memory mapped as long as it lives, and `self` borrows it; the bytes lie in it; nobody
+        // SAFETY: the carrier keeps the memory mapped as long as it lives, and is borrowed for 'a; the bytes lie in it; nobody
         // else uses them, as the caller promises.
         Ok(Some(unsafe { std::slice::from_raw_parts_mut(memory.cast::<u8>().add(start).as_ptr(), len) }))
     }
@@ -233,9 +233,9 @@ mod tests {
         beyond(window.copy(Span::new(Offset(0), 64), Offset(4090)));
         beyond(window.copy(Span::new(Offset(4090), 64), Offset(0)));
         beyond(window.get(Cell::<u64>::at(Offset(4090))).map(drop));
+        let text = window.write(Offset(0xfff), &[0; 2]).unwrap_err().to_string();
         // SAFETY: nothing else uses the memory.
         beyond(unsafe { window.slice(Span::new(Offset(4096), 1)) }.map(drop));
-        let text = window.write(Offset(0xfff), &[0; 2]).unwrap_err().to_string();
         assert_eq!(text, "2 bytes at window offset 0xfff: the window has 0x1000 bytes");
         assert_eq!(ram.stored, [4032], "what is refused has no effect");
     }
@@ -254,15 +254,13 @@ mod tests {
     #[test]
     fn a_slice_is_the_memory_or_nothing() {
         let mut ram = Ram::new(1);
-        let mut window = ram.window();
-        assert!(window.memory().is_none());
+        assert!(ram.window().memory().is_none());
         // SAFETY: nothing else uses the memory.
-        assert!(unsafe { window.slice(Span::new(Offset(0), 1)) }.unwrap().is_none());
+        assert!(unsafe { ram.window().slice(Span::new(Offset(0), 1)) }.unwrap().is_none());
         ram.mapped = true;
-        let mut window = ram.window();
-        assert_eq!(window.memory().unwrap().len(), 4096);
+        assert_eq!(ram.window().memory().unwrap().len(), 4096);
         // SAFETY: nothing else uses the memory.
-        unsafe { window.slice(Span::new(Offset(100), 4)) }.unwrap().unwrap().copy_from_slice(b"tide");
+        unsafe { ram.window().slice(Span::new(Offset(100), 4)) }.unwrap().unwrap().copy_from_slice(b"tide");
         assert_eq!(ram.bytes[98..106], *b"\xee\xeetide\xee\xee");
     }
 

@@ -15,6 +15,7 @@ mod partial;
 mod queues;
 mod trackers;
 mod tracking;
+mod window;
 mod world;
 
 pub use commands::*;
@@ -25,6 +26,7 @@ pub use partial::*;
 pub use queues::*;
 pub use trackers::*;
 pub use tracking::*;
+pub use window::*;
 
 /// How a test ends.
 pub type Outcome = Result<(), tideline_driver::Error>;
@@ -40,6 +42,7 @@ macro_rules! for_carrier {
         $crate::for_carrier! { $carrier;
             abort_merges_back
             accessed_lines_are_harvested
+            arena_in_tracked_memory
             bad_commands_get_their_status
             busy_while_a_command_runs
             busy_while_a_result_waits
@@ -76,6 +79,8 @@ macro_rules! for_carrier {
             two_trackers
             unmapped_pages
             unreadable_records_are_reported_again
+            window_bytes
+            window_ends
             wrong_states_stop_at_the_page
         }
     };
