@@ -9,6 +9,7 @@
 mod commands;
 mod faults;
 mod identity;
+mod kv;
 mod meddler;
 mod memory;
 mod partial;
@@ -21,6 +22,7 @@ mod world;
 pub use commands::*;
 pub use faults::*;
 pub use identity::*;
+pub use kv::*;
 pub use memory::*;
 pub use partial::*;
 pub use queues::*;
@@ -54,6 +56,7 @@ macro_rules! for_carrier {
             dropped_trackers_are_stopped
             fence_completes
             foreign_devices_are_refused
+            kv_checkpoint_restores
             losses_reach_every_tracker
             lost_doorbell_times_out
             map_unmap_remap
