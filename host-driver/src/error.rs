@@ -122,12 +122,6 @@ pub enum Error {
         /// Cells that there are.
         len: u64,
     },
-    /// Memory that forgets what is written to it.
-    #[error("{offset} reads back something else than was written: map its page first")]
-    NotWritable {
-        /// Where.
-        offset: Offset,
-    },
     /// No arena where one was to be opened.
     #[error("{pages} hold no arena of their size: {found}")]
     NoArena {
