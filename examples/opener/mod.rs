@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use tideline_driver::{Carrier, Device, Target, TargetError};
-use tideline_tb::{MachineConfig, RtlConfig, Simulated};
+use tideline_driver::{Carrier, Device, Target};
+use tideline_tb::MachineConfig;
 
 /// A device behind any carrier.
 pub type AnyDevice = Device<Box<dyn Carrier>>;
@@ -22,13 +22,8 @@ pub fn from_command_line() -> Result<AnyDevice> {
     open(&Cli::parse().target)
 }
 
-/// Opens a device: what is behind the target is fresh from power-on, if it is simulated.
+/// Opens a device: what is behind the target is fresh from power-on, if it is simulated in this process.
 pub fn open(target: &Target) -> Result<AnyDevice> {
-    let config = MachineConfig::default();
-    let carrier: Box<dyn Carrier> = match target {
-        Target::Model => Box::new(tideline_tb::open(Simulated::Model, config)?),
-        Target::Rtl => Box::new(tideline_tb::open(Simulated::Rtl(RtlConfig::fast(config.frames)), config)?),
-        other => Err(TargetError::NotBuilt(other.clone()))?,
-    };
-    Device::open(carrier).with_context(|| format!("cannot open {target}"))
+    let carrier = tideline_tb::open_carrier(target, MachineConfig::default());
+    Device::open(carrier?).with_context(|| format!("cannot open {target}"))
 }

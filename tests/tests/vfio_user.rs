@@ -79,6 +79,12 @@ impl Carrier for Client {
     fn store_line(&mut self, offset: u64, data: &[u8; 64]) -> Result<(), CarrierError> {
         self.carrier.store_line(offset, data)
     }
+    fn window_read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), CarrierError> {
+        self.carrier.window_read(offset, buf)
+    }
+    fn window_write(&mut self, offset: u64, data: &[u8]) -> Result<(), CarrierError> {
+        self.carrier.window_write(offset, data)
+    }
 }
 
 mod model {

@@ -176,7 +176,7 @@ tideline_status tideline_close(tideline_device device);
 //
 // # Safety
 // `info` is null or valid for a write.
-tideline_status tideline_info(tideline_device device, tideline_device_info *info);
+tideline_status tideline_device_info_get(tideline_device device, tideline_device_info *info);
 
 // Maps `count` pages from `first_page` on to consecutive frames of device memory.
 tideline_status tideline_map(tideline_device device,
@@ -232,7 +232,7 @@ tideline_status tideline_track_stop(tideline_tracker tracker);
 //
 // # Safety
 // `info` is null or valid for a write.
-tideline_status tideline_report_info(tideline_report report, tideline_report_info *info);
+tideline_status tideline_report_info_get(tideline_report report, tideline_report_info *info);
 
 // Writes the next lines of a report to `offsets`, ascending, each as the byte offset of the line in the window, at most
 // `capacity`; `*count` says how many. 0 means that all have been given. Reading lines and reading pages go on

@@ -1,9 +1,10 @@
 //! Open, close, map.
 
 use crate::DeviceHandle;
-use crate::handles::{adopt, check_out, close_device, put, with_device};
+use crate::handles::{check_out, close_device, insert_device, put, with_device};
 use crate::status::{Failure, Status, call};
 use std::ffi::{CStr, c_char};
+use tideline_driver::vfio_user::VfioUser;
 use tideline_driver::{Carrier, Device, Frame, PageIndex, PageRange, Target, TargetError};
 
 /// What a device says of itself.
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn tideline_open(target: *const c_char, device: *mut Devic
         let target = unsafe { CStr::from_ptr(target) };
         let words = || format!("target {target:?} is not UTF-8");
         let text = target.to_str().map_err(|_| Failure::new(Status::BadTarget, words()))?;
-        let opened = adopt(Device::open(carrier(&text.parse()?)?)?);
+        let opened = insert_device(Device::open(carrier(&text.parse()?)?)?);
         // SAFETY: as above.
         unsafe { put(device, "device", opened) }
     })
@@ -55,7 +56,8 @@ fn carrier(target: &Target) -> Result<Box<dyn Carrier + Send>, Failure> {
             Status::BadTarget,
             format!("target {target} is not in this library: run `tideline serve` and open vfio-user:PATH"),
         )),
-        other => Err(TargetError::NotBuilt(other.clone()).into()),
+        Target::VfioUser(path) => Ok(Box::new(VfioUser::connect(path)?)),
+        Target::Vfio(_) => Err(TargetError::NotBuilt(target.clone()).into()),
     }
 }
 
@@ -71,7 +73,7 @@ pub extern "C" fn tideline_close(device: DeviceHandle) -> Status {
 /// # Safety
 /// `info` is null or valid for a write.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tideline_info(device: DeviceHandle, info: *mut DeviceInfo) -> Status {
+pub unsafe extern "C" fn tideline_device_info_get(device: DeviceHandle, info: *mut DeviceInfo) -> Status {
     call(|| {
         let found = with_device(device, |opened| {
             let (base, i) = (opened.device.window_base().0, opened.device.info());

@@ -81,8 +81,8 @@ fn find(number: u64, kind: &'static str) -> Result<Handle, Failure> {
     }
 }
 
-/// Takes over an open device. Not for C: Rust programs, such as tests, hand a device of their own to C code with it.
-pub fn adopt(device: OpenDevice) -> u64 {
+/// Keeps an open device.
+pub(crate) fn insert_device(device: OpenDevice) -> u64 {
     insert(Handle::Device(Arc::new(Mutex::new(Some(Opened { device, trackers: BTreeMap::new() })))))
 }
 
@@ -139,9 +139,17 @@ pub(crate) fn with_tracker<T>(
     })
 }
 
-/// Forgets a tracker's number.
-pub(crate) fn remove_tracker(number: u64) {
-    table().open.remove(&number);
+/// Takes a tracker from its device, and forgets its number whatever becomes of it.
+pub(crate) fn stop_tracker(number: u64) -> Result<(), Failure> {
+    let stopped = with_tracker(number, |opened| match opened.trackers.remove(&number) {
+        Some(tracker) => Ok(opened.device.track_stop(tracker)?),
+        None => Ok(()),
+    });
+    let mut table = table();
+    if matches!(table.open.get(&number), Some(Handle::Tracker(_))) {
+        table.open.remove(&number);
+    }
+    stopped
 }
 
 /// Keeps a report.

@@ -14,7 +14,6 @@ mod track;
 mod window;
 
 pub use device::*;
-pub use handles::adopt;
 pub use status::*;
 pub use track::*;
 pub use window::*;

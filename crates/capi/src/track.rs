@@ -1,7 +1,7 @@
 //! Start, report, stop.
 
 use crate::handles::{
-    Reading, check_out, insert_report, insert_tracker, put, remove_report, remove_tracker, with_device,
+    Reading, check_out, insert_report, insert_tracker, put, remove_report, stop_tracker, with_device,
     with_report, with_tracker,
 };
 use crate::status::{Failure, Status, call};
@@ -156,14 +156,7 @@ pub unsafe extern "C" fn tideline_track_report(
 /// also after a failure.
 #[unsafe(no_mangle)]
 pub extern "C" fn tideline_track_stop(tracker: TrackerHandle) -> Status {
-    call(|| {
-        let stopped = with_tracker(tracker, |opened| match opened.trackers.remove(&tracker) {
-            Some(of) => Ok(opened.device.track_stop(of)?),
-            None => Ok(()),
-        });
-        remove_tracker(tracker);
-        stopped
-    })
+    call(|| stop_tracker(tracker))
 }
 
 /// What a report says, its lines apart.
@@ -171,7 +164,7 @@ pub extern "C" fn tideline_track_stop(tracker: TrackerHandle) -> Status {
 /// # Safety
 /// `info` is null or valid for a write.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn tideline_report_info(report: ReportHandle, info: *mut ReportInfo) -> Status {
+pub unsafe extern "C" fn tideline_report_info_get(report: ReportHandle, info: *mut ReportInfo) -> Status {
     call(|| {
         let found = with_report(report, |reading| Ok(describe(&reading.report)))?;
         // SAFETY: as above.
