@@ -4,7 +4,7 @@ mod opener;
 
 use anyhow::Result;
 use tideline_driver::{Frame, Gather, Offset, PageIndex, PageRange};
-use tideline_examples::checkpoint::{Checkpoints, restore};
+use tideline_kv::checkpoint::{Checkpoints, restore};
 
 fn main() -> Result<()> {
     let mut device = opener::from_command_line()?;

@@ -2,7 +2,7 @@
 //! checkpoints, and restores the store from the files to a fresh device.
 //!
 //! ```sh
-//! cargo run --package tideline-examples --example kv -- --target rtl
+//! cargo run --package tideline-examples --bin kv -- --target rtl
 //! ```
 
 mod opener;
@@ -13,7 +13,7 @@ use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::time::Instant;
 use tideline_driver::{Frame, Target};
-use tideline_examples::session::{Session, Settings, restore_and_compare};
+use tideline_kv::session::{Session, Settings, restore_and_compare};
 
 /// A key-value store in the window, with checkpoints made of dirty lines only
 #[derive(Debug, Parser)]

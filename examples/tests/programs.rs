@@ -1,26 +1,39 @@
-//! Runs every example: what it prints is what it is there to show.
+//! Runs every example on every target that this machine has: what it prints is what it is there to show.
 
-use std::path::PathBuf;
 use std::process::{Command, Output};
+use tempfile::TempDir;
+use tideline_serve::{Background, CxlAttached};
+use tideline_tb::{RtlConfig, RtlDevice};
 
-/// The program of an example. `cargo test` has built it, unless it was told to build some tests only.
-fn program(example: &str) -> PathBuf {
-    let test = std::env::current_exe().unwrap();
-    let built = test.ancestors().nth(2).unwrap();
-    let path = built.join("examples").join(example);
-    if !path.exists() {
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--locked", "--package", "tideline-examples", "--example", example]);
-        if built.ends_with("release") {
-            build.arg("--release");
-        }
-        assert!(build.current_dir(env!("CARGO_MANIFEST_DIR")).status().unwrap().success());
-    }
-    path
+const FRAMES: u32 = 80_000;
+
+/// A Verilated device that another program can open, as long as this lives.
+struct Served {
+    target: String,
+    _server: Background,
+    _folder: TempDir,
+}
+
+fn serve() -> Served {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("device.sock");
+    let device = || CxlAttached::new(RtlDevice::new(&RtlConfig::fast(FRAMES)).unwrap(), FRAMES);
+    let server = Background::start(&socket, device, |line| println!("server: {line}")).unwrap();
+    Served { target: format!("vfio-user:{}", socket.display()), _server: server, _folder: folder }
 }
 
 fn run(example: &str, arguments: &[&str]) -> Output {
-    Command::new(program(example)).args(arguments).output().unwrap()
+    let program = match example {
+        "01_dirty_lines" => env!("CARGO_BIN_EXE_01_dirty_lines"),
+        "02_window" => env!("CARGO_BIN_EXE_02_window"),
+        "03_arena" => env!("CARGO_BIN_EXE_03_arena"),
+        "04_trackers" => env!("CARGO_BIN_EXE_04_trackers"),
+        "05_reads" => env!("CARGO_BIN_EXE_05_reads"),
+        "06_checkpoint" => env!("CARGO_BIN_EXE_06_checkpoint"),
+        "kv" => env!("CARGO_BIN_EXE_kv"),
+        other => panic!("no example {other}"),
+    };
+    Command::new(program).args(arguments).output().unwrap()
 }
 
 /// What an example prints on a target.
@@ -32,7 +45,8 @@ fn printed(example: &str, arguments: &[&str]) -> String {
 
 #[track_caller]
 fn shows(example: &str, expected: &str) {
-    for target in ["model", "rtl"] {
+    let served = serve();
+    for target in ["model", "rtl", &served.target] {
         assert_eq!(printed(example, &["--target", target]), expected, "{example} on {target}");
     }
 }
@@ -91,8 +105,10 @@ fn checkpoint() {
 
 #[test]
 fn kv() {
-    for target in ["model", "rtl"] {
+    let served = serve();
+    for target in ["model", "rtl", &served.target] {
         let shown = printed("kv", &["--target", target, "--batches", "3", "--writes", "20"]);
+        println!("{shown}");
         assert_eq!(shown.lines().filter(|l| l.starts_with("batch ")).count(), 3, "{shown}");
         assert!(shown.contains("  page   256  ####"), "{shown}");
         assert!(shown.contains("restored from 3 files: 524288 bytes and "), "{shown}");
@@ -103,4 +119,25 @@ fn kv() {
     let again = run("kv", &["--folder", folder]);
     let said = String::from_utf8_lossy(&again.stderr);
     assert!(!again.status.success() && said.contains("there is a checkpoint already"), "{said}");
+}
+
+/// What cannot be opened is said by name, and nothing hangs or is left behind.
+#[test]
+fn targets_that_are_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = format!("vfio-user:{}/nobody.sock", folder.path().display());
+    for (arguments, said) in [
+        (["--target", &nobody], "nobody.sock"),
+        (["--target", "board"], "unknown target \"board\""),
+        (["--target", "vfio:1"], "is no PCI address"),
+    ] {
+        for example in ["01_dirty_lines", "kv"] {
+            let output = run(example, &arguments);
+            let words = String::from_utf8_lossy(&output.stderr);
+            assert!(!output.status.success() && words.contains(said), "{example}: {words}");
+        }
+    }
+    let none = run("kv", &["--batches", "0"]);
+    assert!(String::from_utf8_lossy(&none.stderr).contains("--batches 0 leaves nothing to restore"));
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0);
 }

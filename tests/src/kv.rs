@@ -3,8 +3,8 @@
 use crate::Outcome;
 use std::fs;
 use tideline_driver::{Carrier, Device, Frame};
-use tideline_examples::checkpoint::image;
-use tideline_examples::session::{Session, SessionError, Settings, restore_and_compare};
+use tideline_kv::checkpoint::image;
+use tideline_kv::session::{Session, SessionError, Settings, restore_and_compare};
 
 /// After each batch the files hold the memory byte for byte, though they are made of dirty lines only; in the end another
 /// driver restores them to other frames of the device.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 use tideline_driver::{Device, Frame, Gather, Offset, PageIndex, PageRange};
-use tideline_examples::checkpoint::{CheckpointError, Checkpoints, image};
+use tideline_kv::checkpoint::{CheckpointError, Checkpoints, image};
 use tideline_model::ModelCarrier;
 
 /// Three checkpoints of eight pages.

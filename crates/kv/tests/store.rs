@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use tideline_driver::{Cell, Device, Error, Frame, Offset, PageIndex, PageRange, Span};
-use tideline_examples::store::{Store, StoreError};
+use tideline_kv::store::{Store, StoreError};
 use tideline_model::ModelCarrier;
 
 const PAGES: u32 = 12;
