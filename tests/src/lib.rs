@@ -76,6 +76,7 @@ macro_rules! for_carrier {
             reset_merges_back
             several_commands_in_flight
             stores_before_start_are_not_reported
+            stores_between_commands
             trackers_of_reads
             trackers_overlap
             trackers_share_pages

@@ -4,7 +4,8 @@ use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use tideline_abi::command::{Completion, ENTRY_BYTES, Status};
 use tideline_abi::cxl::Line;
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
+use tideline_abi::regs::SqTail;
+use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova, LineAddr};
 
 /// Passes everything on, except for what it was told to spoil.
 pub struct Meddler<C> {
@@ -17,6 +18,8 @@ pub struct Meddler<C> {
     pub unreadable: Option<u32>,
     /// After this many results, the device is reset just before its records are read.
     pub reset_after: Option<u32>,
+    /// After this many doorbells, this line is stored just before the command is seen.
+    pub store_after: Option<(u32, LineAddr)>,
     /// Successful completions of harvests get this status, and these flags besides theirs.
     pub spoil: Option<(Status, u16)>,
 }
@@ -30,7 +33,15 @@ fn is_due(count: &mut Option<u32>) -> bool {
 
 impl<C> Meddler<C> {
     pub fn new(inner: C) -> Self {
-        Self { inner, lie: None, deaf: None, unreadable: None, reset_after: None, spoil: None }
+        Self {
+            inner,
+            lie: None,
+            deaf: None,
+            unreadable: None,
+            reset_after: None,
+            store_after: None,
+            spoil: None,
+        }
     }
 }
 
@@ -47,6 +58,12 @@ impl<C: Carrier> Carrier for Meddler<C> {
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), CarrierError> {
+        if let Some((left, line)) = self.store_after.filter(|_| offset == SqTail::OFFSET) {
+            self.store_after = left.checked_sub(1).map(|left| (left, line));
+            if left == 0 {
+                self.inner.store_line(line.offset(), &[0x5a; 64])?;
+            }
+        }
         if self.deaf == Some(offset) { Ok(()) } else { self.inner.write32(offset, value) }
     }
 

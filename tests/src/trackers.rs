@@ -236,3 +236,27 @@ pub fn losses_reach_every_tracker<C: Carrier>(device: Device<C>) -> Outcome {
     reports(&device.track_report(&new, Gather::Recall)?, lines([line(3, 7)]));
     device.track_stop(new)
 }
+
+/// A store between any two commands of a start, report or stop: each tracker that is there all the time reports it exactly
+/// once, the one that starts meanwhile at most once.
+pub fn stores_between_commands<C: Carrier>(device: Device<C>) -> Outcome {
+    let mut device = Device::open(Meddler::new(device.close()?))?;
+    device.map(pages(0, 8), Frame(0))?;
+    let there = device.track_start(&[pages(0, 6)])?;
+    // A harvest and its acknowledgement for what is shared, a TRACK for what is new; then as many for each report.
+    for doorbell in 0..9 {
+        device.store(line(3, 1), &[1; 64])?;
+        device.carrier_mut().store_after = Some((doorbell, line(4, 4)));
+        let new = device.track_start(&[pages(2, 6)])?;
+        let of_new = device.track_report(&new, Gather::Recall)?;
+        let of_there = device.track_report(&there, Gather::Recall)?;
+        device.track_stop(new)?;
+        let last = device.track_report(&there, Gather::Recall)?;
+        assert_eq!(device.carrier_mut().store_after, None, "doorbell {doorbell} did not come");
+        let times = [&of_there, &last].iter().filter(|r| r.contains(line(4, 4))).count();
+        assert_eq!(times, 1, "doorbell {doorbell}");
+        assert!(of_new.lines().all(|l| l == line(4, 4)), "doorbell {doorbell}: {:?}", of_new.pages());
+        assert!(of_there.contains(line(3, 1)) && !last.contains(line(3, 1)));
+    }
+    device.track_stop(there)
+}
