@@ -1,6 +1,7 @@
 //! The example application: a key-value store in tracked memory, saved as dirty lines, restored to other memory.
 
 use crate::Outcome;
+use crate::world::pages;
 use std::fs;
 use tideline_driver::{Carrier, Device, Frame};
 use tideline_kv::checkpoint::image;
@@ -20,8 +21,8 @@ fn checkpoint_restores<C: Carrier>(mut device: Device<C>) -> Result<(), SessionE
     // A guest may boot without the folder for temporary files.
     fs::create_dir_all(std::env::temp_dir())?;
     let folder = tempfile::tempdir()?;
-    let settings = Settings { writes: 30, keys: 120, ..Settings::default() };
-    let (folder, pages) = (folder.path(), settings.pages);
+    let settings = Settings { pages: pages(256, 24), writes: 30, keys: 120, ..Settings::default() };
+    let folder = folder.path();
     let mut told = Vec::new();
     let mut session = Session::start(&mut device, folder, settings)?;
     for number in 0..4 {
@@ -29,7 +30,7 @@ fn checkpoint_restores<C: Carrier>(mut device: Device<C>) -> Result<(), SessionE
         assert_eq!(batch.report.loss(), None);
         assert!(batch.report.line_count() > 0);
         assert!(batch.file_bytes < batch.report.pages().len() as u64 * 4096 + 1024, "lines, not pages");
-        let (files, bytes) = image(folder, pages)?;
+        let (files, bytes) = image(folder, settings.pages)?;
         assert_eq!(files, number + 1);
         let contents = session.contents(&mut device)?;
         let differs = bytes.iter().zip(&contents.image).position(|(a, b)| a != b);

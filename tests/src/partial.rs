@@ -195,7 +195,7 @@ pub fn partial_reset_between_parts<C: Carrier>(mut device: Device<C>) -> Outcome
 pub fn partial_reports_that_fail<C: Carrier>(device: Device<C>) -> Outcome {
     let mut rng = generator("partial_reports_that_fail");
     // A command that a reset swallows is never completed: do not wait for it for long.
-    let options = Options { records: 3, patience: 1 << 10, ..Options::default() };
+    let options = Options { records: 3, patience: 1 << 8, ..Options::default() };
     let mut device = Device::open_with(Meddler::new(device.close()?), options)?;
     let range = pages(0, 24);
     device.map(range, Frame(0))?;

@@ -138,52 +138,35 @@ fn wrong_values_are_refused_in_words() {
     let (device, _served) = open();
     ok(tideline_map(device, 0, 8, 0));
     let size = 65536 * 4096u64;
-    let mut pointer: *mut c_void = null_mut();
-    let tracker = start(device, &[(1, 1)], 0).unwrap();
-    let cases = [
-        (
-            write(device, size - 1, &[1, 2]),
-            Status::OutsideWindow,
-            "2 bytes at window offset 0xfffffff: the window has",
-        ),
-        (tideline_window_fill(device, u64::MAX, 0, 2), Status::OutsideWindow, "2 bytes at"),
-        (tideline_map(device, 7, 1, 0), Status::WrongState, "Map: A page is in the wrong state"),
-        (tideline_map(device, 0, 0, 0), Status::InvalidArgument, "name at least one page"),
-        (tideline_map(device, 65536, 1, 0), Status::OutsideWindow, "the window has 65536 pages"),
-        (tideline_map(device, u32::MAX, 2, 0), Status::OutsideWindow, ""),
-        (tideline_unmap(device, 0, 8), Status::StillTracked, "page 1 is tracked"),
-        (start(device, &[], 0).unwrap_err(), Status::InvalidArgument, "no range"),
-        (start(device, &[(0, 2), (1, 1)], 0).unwrap_err(), Status::InvalidArgument, "overlap at page 1"),
-        (start(device, &[(8, 1)], 0).unwrap_err(), Status::WrongState, "at page 8"),
-        (start(device, &[(0, 1)], 6).unwrap_err(), Status::InvalidArgument, "flags 0x6"),
-        (report(tracker, 3).unwrap_err(), Status::InvalidArgument, "gather 3"),
-        (
-            report(tracker, TIDELINE_GATHER_ACCESSED).unwrap_err(),
-            Status::InvalidArgument,
-            "does not track reads",
-        ),
+    let pointer_at = |offset| {
+        let mut pointer: *mut c_void = null_mut();
         // SAFETY: a local variable.
-        (
-            unsafe { tideline_window_pointer(device, size, 1, &mut pointer) },
-            Status::OutsideWindow,
-            "1 bytes at",
-        ),
-        // SAFETY: as above.
-        (
-            unsafe { tideline_window_pointer(device, 0, 1, &mut pointer) },
-            Status::NotMappable,
-            "not memory of this",
-        ),
-    ];
-    for (i, (status, expected, _)) in cases.iter().enumerate() {
-        assert_eq!(status, expected, "case {i}");
+        unsafe { tideline_window_pointer(device, offset, 1, &mut pointer) }
+    };
+    let tracker = start(device, &[(1, 1)], 0).unwrap();
+    #[track_caller]
+    fn refused(status: Status, expected: Status, part: &str) {
+        assert_eq!(status, expected, "{part}");
+        assert!(words().contains(part), "{:?} lacks {part:?}", words());
     }
-    // The words of the last one; those of the others are checked one by one.
-    assert!(words().contains(cases[cases.len() - 1].2), "{}", words());
-    assert_eq!(write(device, size - 1, &[1, 2]), Status::OutsideWindow);
-    assert_eq!(words(), "2 bytes at window offset 0xfffffff: the window has 0x10000000 bytes");
-    assert_eq!(tideline_unmap(device, 0, 8), Status::StillTracked);
-    assert!(words().contains("page 1 is tracked"), "{}", words());
+    use Status::{InvalidArgument, NotMappable, OutsideWindow, StillTracked, WrongState};
+    let beyond = "2 bytes at window offset 0xfffffff: the window has 0x10000000 bytes";
+    refused(write(device, size - 1, &[1, 2]), OutsideWindow, beyond);
+    refused(tideline_window_fill(device, u64::MAX, 0, 2), OutsideWindow, "2 bytes at window offset 0xffff");
+    refused(tideline_map(device, 7, 1, 0), WrongState, "Map: A page is in the wrong state");
+    refused(tideline_map(device, 0, 0, 0), InvalidArgument, "name at least one page");
+    refused(tideline_map(device, 65536, 1, 0), OutsideWindow, "the window has 65536 pages");
+    refused(tideline_map(device, u32::MAX, 2, 0), OutsideWindow, "2 pages from page 4294967295 on");
+    refused(tideline_unmap(device, 0, 8), StillTracked, "page 1 is tracked");
+    refused(start(device, &[], 0).unwrap_err(), InvalidArgument, "no range");
+    refused(start(device, &[(0, 2), (1, 1)], 0).unwrap_err(), InvalidArgument, "overlap at page 1");
+    refused(start(device, &[(8, 1)], 0).unwrap_err(), WrongState, "at page 8");
+    refused(start(device, &[(0, 1)], 6).unwrap_err(), InvalidArgument, "flags 0x6");
+    refused(report(tracker, 3).unwrap_err(), InvalidArgument, "gather 3");
+    let reads = report(tracker, TIDELINE_GATHER_ACCESSED).unwrap_err();
+    refused(reads, InvalidArgument, "does not track reads");
+    refused(pointer_at(size), OutsideWindow, "1 bytes at window offset 0x10000000");
+    refused(pointer_at(0), NotMappable, "not memory of this process");
     let elsewhere = std::thread::spawn(words).join().unwrap();
     assert_eq!(elsewhere, "", "each thread has its own");
     ok(tideline_close(device));
