@@ -1,6 +1,7 @@
 //! Runs every example on every target that this machine has: what it prints is what it is there to show.
 
-use std::process::{Command, Output};
+use std::io::Read;
+use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 use tideline_serve::{Background, CxlAttached};
 use tideline_tb::{RtlConfig, RtlDevice};
@@ -140,4 +141,23 @@ fn targets_that_are_not_there() {
     let none = run("kv", &["--batches", "0"]);
     assert!(String::from_utf8_lossy(&none.stderr).contains("--batches 0 leaves nothing to restore"));
     assert_eq!(folder.path().read_dir().unwrap().count(), 0);
+}
+
+/// The server goes away in the middle: the application ends with an error that says so, and leaves no file.
+#[test]
+fn a_server_that_dies_is_noticed() {
+    let served = serve();
+    let folder = tempfile::tempdir().unwrap();
+    let mut kv = Command::new(env!("CARGO_BIN_EXE_kv"));
+    kv.args(["--target", &served.target, "--batches", "1000000"]).env("TMPDIR", folder.path());
+    let mut kv = kv.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Its first words come when it is at work.
+    let mut first = [0; 5];
+    kv.stdout.as_mut().unwrap().read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"batch");
+    drop(served);
+    let output = kv.wait_with_output().unwrap();
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && words.contains("device.sock"), "{words}");
+    assert_eq!(folder.path().read_dir().unwrap().count(), 0, "nothing is left behind");
 }
