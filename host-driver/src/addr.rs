@@ -105,6 +105,16 @@ impl PageRange {
         }
     }
 
+    /// The pages from `first` to the one before `end`, if there are any.
+    pub(crate) fn between(first: PageIndex, end: PageIndex) -> Option<Self> {
+        (first < end).then(|| Self { first, count: end.0 - first.0 })
+    }
+
+    /// The same with another end, which must lie behind the first page.
+    pub(crate) fn up_to(self, end: PageIndex) -> Self {
+        Self { first: self.first, count: end.0 - self.first.0 }
+    }
+
     /// First page.
     pub const fn first(self) -> PageIndex {
         self.first

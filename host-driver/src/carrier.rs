@@ -4,7 +4,11 @@
 //! vfio-user by another process, and a board behind `/dev/vfio`. The driver sees this trait only, so that one
 //! driver and one set of tests serve all four.
 
+use std::ops::Range;
+use std::os::fd::RawFd;
+use std::ptr::NonNull;
 use tideline_abi::cxl::Line;
+use tideline_abi::geometry::LINE_BYTES;
 
 /// Address that the device uses for host memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -56,6 +60,12 @@ pub enum CarrierError {
     #[error("the device did not answer: {what}")]
     NoAnswer {
         /// What was waited for.
+        what: String,
+    },
+    /// The device, or who served it, has gone: nothing on this carrier works any more.
+    #[error("the device has gone: {what}")]
+    Gone {
+        /// Which device, and how it is known.
         what: String,
     },
     /// Something that only this carrier knows.
@@ -110,6 +120,12 @@ pub trait Carrier {
     /// The device is gone.
     fn wait(&mut self) -> Result<(), CarrierError>;
 
+    /// Waits until a command counts as lost, where a wait takes real time; the lower of this and
+    /// [`crate::Options::patience`] applies.
+    fn most_waits(&self) -> u32 {
+        u32::MAX
+    }
+
     /// Function level reset, complete on return.
     ///
     /// # Errors
@@ -133,6 +149,75 @@ pub trait Carrier {
     /// # Errors
     /// As [`Carrier::load_line`].
     fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError>;
+
+    /// Reads bytes of the window at any alignment.
+    ///
+    /// # Errors
+    /// As [`Carrier::load_line`]; `buf` then holds what was read before.
+    fn window_read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), CarrierError> {
+        for part in lines_of(offset, buf.len()) {
+            let line = self.load_line(part.line?)?;
+            buf[part.bytes].copy_from_slice(&line[part.within]);
+        }
+        Ok(())
+    }
+
+    /// Writes bytes of the window at any alignment; bytes around them are untouched.
+    ///
+    /// # Errors
+    /// As [`Carrier::store_line`]; lines before the one that failed are then written.
+    fn window_write(&mut self, offset: u64, data: &[u8]) -> Result<(), CarrierError> {
+        for part in lines_of(offset, data.len()) {
+            let at = part.line?;
+            let mut line =
+                if part.within.len() == LINE_BYTES { [0; LINE_BYTES] } else { self.load_line(at)? };
+            line[part.within].copy_from_slice(&data[part.bytes]);
+            self.store_line(at, &line)?;
+        }
+        Ok(())
+    }
+
+    /// The window as memory of this process, where the carrier can map it. Valid as long as the carrier is.
+    fn window_memory(&mut self) -> Option<NonNull<[u8]>> {
+        None
+    }
+
+    /// An eventfd that becomes readable when interrupt `vector` fires, where the carrier has one. The carrier keeps it
+    /// open.
+    fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
+        let _ = vector;
+        None
+    }
+}
+
+/// The bytes of a window access that lie in one line.
+struct LinePart {
+    /// Byte offset of the line in the window, if there can be one.
+    line: Result<u64, CarrierError>,
+    /// Which bytes of the line.
+    within: Range<usize>,
+    /// Which bytes of the caller's buffer.
+    bytes: Range<usize>,
+}
+
+/// Cuts an access of the window into lines, ascending.
+fn lines_of(offset: u64, len: usize) -> impl Iterator<Item = LinePart> {
+    let mut done = 0;
+    std::iter::from_fn(move || {
+        if done == len {
+            return None;
+        }
+        let at = offset.checked_add(done as u64);
+        let start = (at.unwrap_or(0) % LINE_BYTES as u64) as usize;
+        let taken = (LINE_BYTES - start).min(len - done);
+        let part = LinePart {
+            line: at.map(|at| at - start as u64).ok_or(CarrierError::BadWindow { offset, size: u64::MAX }),
+            within: start..start + taken,
+            bytes: done..done + taken,
+        };
+        done += taken;
+        Some(part)
+    })
 }
 
 /// A reference, or a box, carries what its target carries.
@@ -163,6 +248,9 @@ macro_rules! forward {
             fn wait(&mut self) -> Result<(), CarrierError> {
                 (**self).wait()
             }
+            fn most_waits(&self) -> u32 {
+                (**self).most_waits()
+            }
             fn reset(&mut self) -> Result<(), CarrierError> {
                 (**self).reset()
             }
@@ -177,6 +265,18 @@ macro_rules! forward {
             }
             fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError> {
                 (**self).store_line(offset, data)
+            }
+            fn window_read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), CarrierError> {
+                (**self).window_read(offset, buf)
+            }
+            fn window_write(&mut self, offset: u64, data: &[u8]) -> Result<(), CarrierError> {
+                (**self).window_write(offset, data)
+            }
+            fn window_memory(&mut self) -> Option<NonNull<[u8]>> {
+                (**self).window_memory()
+            }
+            fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
+                (**self).interrupt_fd(vector)
             }
         }
     )+ };

@@ -4,7 +4,7 @@ use crate::addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
 use crate::carrier::{Carrier, DmaRegion};
 use crate::queue::{CommandId, Queues};
 use crate::regs::{RegisterValue, dump};
-use crate::track::Tracking;
+use crate::track::Trackings;
 use crate::{Error, Generation};
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag};
 use tideline_abi::cxl::Line;
@@ -114,7 +114,7 @@ pub struct Device<C: Carrier> {
     info: Info,
     queues: Queues,
     pub(crate) records: DmaRegion,
-    pub(crate) trackings: Vec<Tracking>,
+    pub(crate) trackings: Trackings,
 }
 
 impl<C: Carrier> Device<C> {
@@ -140,7 +140,7 @@ impl<C: Carrier> Device<C> {
             if regs::Status(carrier.read32(regs::Status::OFFSET)?).ready() == 1 {
                 break;
             }
-            if waits == options.patience {
+            if waits == options.patience.min(carrier.most_waits()) {
                 return Err(Error::NotReady { waits });
             }
             carrier.wait()?;
@@ -148,8 +148,10 @@ impl<C: Carrier> Device<C> {
         carrier.reset()?;
         let queues = Queues::new(&mut carrier, &options)?;
         let records = carrier.dma_alloc(options.records as usize * RECORD_BYTES)?;
-        let mut device = Self { carrier, options, info, queues, records, trackings: Vec::new() };
+        let trackings = Trackings::default();
+        let mut device = Self { carrier, options, info, queues, records, trackings };
         device.set_up()?;
+        device.trackings.generation = device.generation()?;
         Ok(device)
     }
 
@@ -166,13 +168,15 @@ impl<C: Carrier> Device<C> {
     }
 
     /// Function level reset. Commands in flight are forgotten; the window, maps and trackers stay, and lines that
-    /// were not reported come again.
+    /// were not reported come again. Where the device turns out to have lost maps and tracking (it was powered on
+    /// anew), every report says so from now on: [`crate::Loss::PowerOn`].
     ///
     /// # Errors
     /// The carrier's.
     pub fn reset(&mut self) -> Result<(), Error> {
         self.carrier.reset()?;
-        self.set_up()
+        self.set_up()?;
+        self.check_reset()
     }
 
     /// The window, the memory and the queues, on a device that was just reset.
@@ -244,7 +248,7 @@ impl<C: Carrier> Device<C> {
     }
 
     /// Every page of the window.
-    pub fn window(&self) -> PageRange {
+    pub fn pages(&self) -> PageRange {
         PageRange::new(PageIndex(0), self.info.pages).expect("a device without pages is not opened")
     }
 
@@ -320,8 +324,13 @@ impl<C: Carrier> Device<C> {
         self.wait_for(id, None)
     }
 
+    /// Waits until a command counts as lost.
+    fn patience(&self) -> u32 {
+        self.options.patience.min(self.carrier.most_waits())
+    }
+
     fn wait_for(&mut self, id: CommandId, opcode: Option<Opcode>) -> Result<Completion, Error> {
-        let waits = self.options.patience;
+        let waits = self.patience();
         for _ in 0..=waits {
             if let Some(completion) = self.poll(id)? {
                 return Ok(completion);
@@ -359,7 +368,7 @@ impl<C: Carrier> Device<C> {
             if completion.status != Status::Busy as u16 {
                 return Ok(completion);
             }
-            if waits >= self.options.patience {
+            if waits >= self.patience() {
                 let (opcode, _) = decode(command, &completion)?;
                 return Err(Error::StillBusy { opcode, waits });
             }
@@ -418,8 +427,7 @@ impl<C: Carrier> Device<C> {
     /// below it are unmapped then. Else as [`Device::execute`].
     pub fn unmap(&mut self, range: PageRange) -> Result<(), Error> {
         self.sweep()?;
-        let taken = self.trackings.iter().flat_map(|t| t.ranges.iter()).find_map(|r| r.overlap(range));
-        match taken {
+        match self.trackings.pages().iter().find_map(|r| r.overlap(range)) {
             Some(at) => Err(Error::StillTracked { range, at }),
             None => self.range_command(Opcode::Unmap, 0, range, 0),
         }
@@ -435,9 +443,9 @@ impl<C: Carrier> Device<C> {
         self.range_command(Opcode::Recall, flags, range, 0)
     }
 
-    /// Starts or stops the tracking of pages.
-    pub(crate) fn track(&mut self, range: PageRange, set: bool) -> Result<(), Error> {
-        self.range_command(Opcode::Track, if set { flag::TRACK_SET } else { 0 }, range, 0)
+    /// Starts (TRACK_SET, and TRACK_ACCESSED) or stops (no flags) the tracking of pages.
+    pub(crate) fn track(&mut self, range: PageRange, flags: u8) -> Result<(), Error> {
+        self.range_command(Opcode::Track, flags, range, 0)
     }
 
     /// Waits until every earlier command has completed and every earlier line access has reached memory.

@@ -1,7 +1,7 @@
 //! What can go wrong, each with the value that was wrong and what would be right.
 
 use crate::carrier::CarrierError;
-use crate::{CommandId, Hpa, PageIndex, PageRange};
+use crate::{CommandId, Hpa, Offset, PageIndex, PageRange};
 use tideline_abi::command::{Opcode, Status};
 
 /// An error of the driver.
@@ -104,6 +104,66 @@ pub enum Error {
         /// Where the window begins.
         start: Hpa,
     },
+    /// Bytes outside the window.
+    #[error("{len} bytes at {offset}: the window has {size:#x} bytes")]
+    BeyondWindow {
+        /// The first one.
+        offset: Offset,
+        /// How many.
+        len: u64,
+        /// Bytes of the window.
+        size: u64,
+    },
+    /// A cell that an array does not have.
+    #[error("cell {index}: there are {len}, the first is 0")]
+    NoSuchCell {
+        /// The index asked for.
+        index: u64,
+        /// Cells that there are.
+        len: u64,
+    },
+    /// No arena where one was to be opened.
+    #[error("{pages} hold no arena of their size: {found}")]
+    NoArena {
+        /// The pages.
+        pages: PageRange,
+        /// What was found.
+        found: String,
+    },
+    /// Something wrote over what an arena keeps of its blocks.
+    #[error("{offset}: the header of a block of the arena was overwritten")]
+    DamagedArena {
+        /// The header.
+        offset: Offset,
+    },
+    /// An allocation that makes no sense.
+    #[error(
+        "allocation of {len} bytes aligned to {align}: name at least one byte, and a power of two up to 4096"
+    )]
+    BadAllocation {
+        /// Bytes asked for.
+        len: u64,
+        /// Alignment asked for.
+        align: u64,
+    },
+    /// No room in an arena.
+    #[error(
+        "allocation of {len} bytes aligned to {align}: the largest free block of the arena has {largest}"
+    )]
+    ArenaFull {
+        /// Bytes asked for.
+        len: u64,
+        /// Alignment asked for.
+        align: u64,
+        /// Most bytes of a free block.
+        largest: u64,
+    },
+    /// Not a block of an arena.
+    #[error("no allocated block of the arena begins at {offset}")]
+    NotAllocated {
+        /// The offset.
+        offset: Offset,
+    },
     /// Two ranges of one tracker share a page.
     #[error("{a} and {b} overlap at {at}: the ranges of a tracker must be disjoint")]
     OverlappingRanges {
@@ -114,14 +174,18 @@ pub enum Error {
         /// The first page of both.
         at: PageIndex,
     },
-    /// Another tracker has a page already.
-    #[error("{range}: {at} is tracked by another tracker; stop that one first")]
-    AlreadyTracked {
+    /// Reads of a page are to be tracked, and another tracker has it without them: they cannot be added without losing
+    /// lines.
+    #[error("{range}: {at} is tracked without reads; start the tracker of reads before the others")]
+    ReadsNotTracked {
         /// The range asked for.
         range: PageRange,
-        /// The first page that is taken.
+        /// The first page that is tracked without reads.
         at: PageIndex,
     },
+    /// Reads were asked of a tracker that does not track them.
+    #[error("this tracker does not track reads: start it with TrackConfig {{ accessed: true }}")]
+    NoReads,
     /// A page that is tracked cannot be unmapped: its lines would be forgotten.
     #[error("unmap of {range}: {at} is tracked; stop the tracker first")]
     StillTracked {

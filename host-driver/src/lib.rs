@@ -18,21 +18,34 @@
 //! Everything blocks for a bounded while, and no answer of a device makes the driver panic.
 
 mod addr;
+mod arena;
 mod carrier;
 mod device;
 mod error;
 mod queue;
+#[cfg(test)]
+mod ram;
+mod ranges;
 pub mod regs;
+#[cfg(feature = "vfio-user")]
+pub mod shared_memory;
+mod span;
 mod target;
 mod track;
+#[cfg(feature = "vfio-user")]
+pub mod vfio_user;
+mod window;
 
 pub use addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
+pub use arena::Arena;
 pub use carrier::{Carrier, CarrierError, DmaRegion, Iova};
 pub use device::{Capability, Device, Identity, Info, Options, Recall};
 pub use error::Error;
 pub use queue::CommandId;
+pub use span::{Cell, Cells, Offset, Plain, Span, pages_of};
 pub use target::{Bdf, Target, TargetError};
-pub use track::{Exactness, Gather, Loss, PageLines, Report, Tracker};
+pub use track::{Exactness, Gather, Loss, PageLines, Report, TrackConfig, Tracker};
+pub use window::Window;
 
 /// Generation of a device: one higher after each reset, abort or recall timeout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

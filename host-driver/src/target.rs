@@ -49,8 +49,11 @@ pub enum TargetError {
     /// Not a PCI address.
     #[error("{0:?} is no PCI address: use domain:bus:device.function in hexadecimal, such as 0000:01:00.0")]
     BadBdf(String),
+    /// A target without the host that a verb needs.
+    #[error("target {0}: the caches in front of the device must be simulated here; use model or rtl")]
+    NotSimulated(Target),
     /// A target that can be named but not opened.
-    #[error("target {0}: not built yet; use model or rtl")]
+    #[error("target {0}: not built yet; use model, rtl or vfio-user:PATH")]
     NotBuilt(Target),
 }
 

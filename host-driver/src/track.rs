@@ -7,11 +7,14 @@
 //! for line in report.lines() { /* this line was written */ }
 //! device.track_stop(tracker)?;
 //! ```
+//!
+//! The device has one epoch per page: a harvest takes its lines, whoever asks. Here they are handed to every tracker of
+//! the page, so that each has epochs of its own, and none takes lines from another.
 
 use crate::addr::{LineAddr, PageIndex, PageRange};
 use crate::carrier::{Carrier, Iova};
 use crate::device::{CAP_RECALL, CAP_TRACK, Device, decode};
-use crate::{Error, Generation};
+use crate::{Error, Generation, ranges};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,13 +23,14 @@ use tideline_abi::regs;
 
 /// A running tracking: pass it to [`Device::track_report`] and [`Device::track_stop`].
 ///
-/// It borrows nothing, so that the device stays free for stores and for other trackers. A tracker that is
-/// dropped is stopped at the next call that starts, reports or stops one.
+/// It borrows nothing, so that the device stays free for stores and for other trackers, also of the same pages. A
+/// tracker that is dropped is stopped at the next call that starts, reports or stops one.
 #[derive(Debug)]
 #[must_use = "a tracker that is dropped is stopped"]
 pub struct Tracker {
     id: u64,
     ranges: Arc<[PageRange]>,
+    config: TrackConfig,
 }
 
 impl Tracker {
@@ -34,17 +38,104 @@ impl Tracker {
     pub fn ranges(&self) -> &[PageRange] {
         &self.ranges
     }
+
+    /// How it was started.
+    pub fn config(&self) -> TrackConfig {
+        self.config
+    }
+}
+
+/// What to track.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackConfig {
+    /// Reads too: [`Device::track_report_accessed`] gives them.
+    pub accessed: bool,
+}
+
+/// The two kinds of lines that a device keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Dirty,
+    Accessed,
 }
 
 /// What the device keeps of a tracker.
 #[derive(Debug)]
-pub(crate) struct Tracking {
+struct Tracking {
     id: u64,
     /// Shared with the [`Tracker`]: when this is the only owner left, that one was dropped.
-    pub(crate) ranges: Arc<[PageRange]>,
-    /// Acknowledged, but not handed out: a report that failed half way loses nothing.
-    pending: BTreeMap<PageIndex, u64>,
+    ranges: Arc<[PageRange]>,
+    dirty: Pending,
+    accessed: Pending,
+    /// The device was powered on anew and knows nothing of it.
+    gone: bool,
+}
+
+/// Acknowledged, but not handed out: a report that failed half way loses nothing, and one tracker's harvest brings lines
+/// for the others.
+#[derive(Debug, Default)]
+struct Pending {
+    lines: BTreeMap<PageIndex, u64>,
     loss: Option<Loss>,
+}
+
+impl Tracking {
+    fn pending(&mut self, kind: Kind) -> &mut Pending {
+        match kind {
+            Kind::Dirty => &mut self.dirty,
+            Kind::Accessed => &mut self.accessed,
+        }
+    }
+
+    fn contains(&self, page: PageIndex) -> bool {
+        let behind = self.ranges.partition_point(|r| r.end() <= page);
+        self.ranges.get(behind).is_some_and(|r| r.contains(page))
+    }
+}
+
+/// Every tracker of a device.
+#[derive(Debug, Default)]
+pub(crate) struct Trackings {
+    list: Vec<Tracking>,
+    /// Pages whose reads the device tracks.
+    accessed: Vec<PageRange>,
+    /// The last one seen.
+    pub(crate) generation: Generation,
+}
+
+impl Trackings {
+    /// The pages that the device tracks, for whomever.
+    pub(crate) fn pages(&self) -> Vec<PageRange> {
+        ranges::union(self.list.iter().filter(|t| !t.gone).flat_map(|t| t.ranges.iter().copied()))
+    }
+
+    /// Hands lines to every tracker of their page.
+    fn hand_out(&mut self, kind: Kind, page: PageIndex, mask: u64) {
+        for tracking in self.list.iter_mut().filter(|t| t.contains(page)) {
+            *tracking.pending(kind).lines.entry(page).or_default() |= mask;
+        }
+    }
+
+    /// Tells the trackers that it concerns of a loss in a harvest of this range. A recall that was not answered concerns
+    /// written lines of the range; with everything else, what was lost may have been anything.
+    fn lose(&mut self, loss: Loss, range: PageRange) {
+        for tracking in &mut self.list {
+            if loss != Loss::RecallTimeout {
+                tracking.accessed.loss.get_or_insert(loss);
+            } else if tracking.ranges.iter().all(|r| r.overlap(range).is_none()) {
+                continue;
+            }
+            tracking.dirty.loss.get_or_insert(loss);
+        }
+    }
+
+    /// The device forgot all of it.
+    fn power_on(&mut self) {
+        self.accessed.clear();
+        for tracking in &mut self.list {
+            tracking.gone = true;
+        }
+    }
 }
 
 /// Where a report gets its lines from.
@@ -81,6 +172,9 @@ pub enum Loss {
     /// Device memory failed.
     #[error("device memory answered with an error")]
     Memory,
+    /// The device was powered on anew: maps and tracking are gone. Map the pages and start a tracker again.
+    #[error("the device was powered on anew and tracks nothing any more")]
+    PowerOn,
     /// The device declared an error without naming one.
     #[error("the device declared an error")]
     Unknown,
@@ -138,6 +232,11 @@ impl Report {
         })
     }
 
+    /// Its lines in one page, one bit per line; 0 if there are none.
+    pub fn mask(&self, page: PageIndex) -> u64 {
+        self.pages.binary_search_by_key(&page, |p| p.page).map_or(0, |i| self.pages[i].mask)
+    }
+
     /// Number of lines.
     pub fn line_count(&self) -> u64 {
         self.pages.iter().map(|p| u64::from(p.mask.count_ones())).sum()
@@ -145,8 +244,7 @@ impl Report {
 
     /// True if the line is in it.
     pub fn contains(&self, line: LineAddr) -> bool {
-        let found = self.pages.binary_search_by_key(&line.page(), |p| p.page);
-        found.is_ok_and(|i| self.pages[i].mask >> line.line() & 1 == 1)
+        self.mask(line.page()) >> line.line() & 1 == 1
     }
 
     /// True if no line was written.
@@ -156,30 +254,83 @@ impl Report {
 }
 
 impl<C: Carrier> Device<C> {
-    /// Starts to track the lines of mapped pages. Stores made before are not reported.
+    /// Starts to track written lines of mapped pages. Stores made before are not reported. Other trackers may have the
+    /// same pages.
     ///
     /// # Errors
-    /// [`Error::NoRanges`], [`Error::OutsideWindow`], [`Error::OverlappingRanges`], [`Error::AlreadyTracked`];
-    /// [`Error::Command`] with `WrongState` at a page that is not mapped. Nothing is tracked then.
+    /// As [`Device::track_start_with`].
     pub fn track_start(&mut self, ranges: &[PageRange]) -> Result<Tracker, Error> {
+        self.track_start_with(ranges, TrackConfig::default())
+    }
+
+    /// The same, with a choice of what to track.
+    ///
+    /// # Errors
+    /// [`Error::NoRanges`], [`Error::OutsideWindow`], [`Error::OverlappingRanges`], [`Error::ReadsNotTracked`];
+    /// [`Error::Command`] with `WrongState` at a page that is not mapped, with `RecallTimeout` if the host does not give
+    /// up lines of before. The tracker does not exist then, and others go on.
+    pub fn track_start_with(&mut self, ranges: &[PageRange], config: TrackConfig) -> Result<Tracker, Error> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         self.require(CAP_TRACK, "track")?;
         self.sweep()?;
         let ranges = self.check_ranges(ranges)?;
-        for (i, &range) in ranges.iter().enumerate() {
-            if let Err(error) = self.track(range, true) {
+        let tracked = self.trackings.pages();
+        let shared = ranges::common(&ranges, &tracked);
+        if config.accessed
+            && let Some(range) = ranges::without(&shared, &self.trackings.accessed).first()
+        {
+            return Err(Error::ReadsNotTracked { range: *range, at: range.first() });
+        }
+        // What was written to shared pages before the start belongs to those who are there already.
+        let mut loss = None;
+        for range in shared {
+            loss = self.drain(range, Kind::Dirty)?.or(loss);
+            if config.accessed {
+                loss = self.drain(range, Kind::Accessed)?.or(loss);
+            }
+        }
+        self.track_fresh(&ranges::without(&ranges, &tracked), config)?;
+        let id = NEXT.fetch_add(1, Ordering::Relaxed);
+        let ranges: Arc<[PageRange]> = ranges.into();
+        let pending = || Pending { lines: BTreeMap::new(), loss };
+        let (dirty, accessed) = (pending(), pending());
+        self.trackings.list.push(Tracking { id, ranges: ranges.clone(), dirty, accessed, gone: false });
+        Ok(Tracker { id, ranges, config })
+    }
+
+    /// Starts pages that nobody tracks, all or none.
+    fn track_fresh(&mut self, fresh: &[PageRange], config: TrackConfig) -> Result<(), Error> {
+        let flags = flag::TRACK_SET | if config.accessed { flag::TRACK_ACCESSED } else { 0 };
+        for (i, &range) in fresh.iter().enumerate() {
+            if let Err(error) = self.track(range, flags) {
                 // The first error counts; one of the way back would say nothing new.
-                let _ = ranges[..=i].iter().try_for_each(|&r| self.untrack(r));
+                let _ = fresh[..=i].iter().try_for_each(|&r| self.untrack(r));
                 return Err(error);
             }
         }
-        let id = NEXT.fetch_add(1, Ordering::Relaxed);
-        let ranges: Arc<[PageRange]> = ranges.into();
-        self.trackings.push(Tracking { id, ranges: ranges.clone(), pending: BTreeMap::new(), loss: None });
-        Ok(Tracker { id, ranges })
+        if config.accessed {
+            let accessed = self.trackings.accessed.iter().chain(fresh).copied();
+            self.trackings.accessed = ranges::union(accessed);
+        }
+        Ok(())
     }
 
-    /// Reports the lines written since the last report, and starts the next epoch.
+    /// Harvests a range for its trackers, so that a new one begins with nothing. What was lost meanwhile may have been a
+    /// line of after that.
+    fn drain(&mut self, range: PageRange, kind: Kind) -> Result<Option<Loss>, Error> {
+        let has_recall = self.require(CAP_RECALL, "recall").is_ok();
+        let gather = if has_recall && kind == Kind::Dirty { Gather::Recall } else { Gather::AsIs };
+        let harvested = self.harvest(range, gather, kind)?;
+        if harvested.timed_out {
+            // Lines of before would come later, as if they were of the new tracker's time.
+            let (opcode, status) = (Opcode::Harvest, Status::RecallTimeout);
+            return Err(Error::Command { opcode, status, cursor: range.first() });
+        }
+        Ok(harvested.loss)
+    }
+
+    /// Reports the lines written since this tracker's last report, and starts its next epoch. Other trackers keep
+    /// theirs.
     ///
     /// # Errors
     /// [`Error::UnknownTracker`], [`Error::BadResult`], else as [`Device::execute`]. No line is lost then: it is in
@@ -188,72 +339,93 @@ impl<C: Carrier> Device<C> {
         if gather == Gather::Recall {
             self.require(CAP_RECALL, "recall")?;
         }
+        self.report(tracker, gather, Kind::Dirty)
+    }
+
+    /// Reports the lines that the host read from the device since this tracker's last report of reads. What the host's
+    /// caches answered the device has not seen: the report's exactness is `None`.
+    ///
+    /// # Errors
+    /// [`Error::NoReads`], else as [`Device::track_report`].
+    pub fn track_report_accessed(&mut self, tracker: &Tracker) -> Result<Report, Error> {
+        if !tracker.config.accessed {
+            return Err(Error::NoReads);
+        }
+        self.report(tracker, Gather::AsIs, Kind::Accessed)
+    }
+
+    fn report(&mut self, tracker: &Tracker, gather: Gather, kind: Kind) -> Result<Report, Error> {
         self.sweep()?;
         let index = self.find(tracker)?;
         let mut exact = Exactness::Recall;
         for &range in tracker.ranges() {
-            if !self.harvest(index, range, gather)? {
+            if !self.harvest(range, gather, kind)?.recalled {
                 exact = Exactness::None;
             }
         }
-        let generation = self.generation()?;
-        let tracking = &mut self.trackings[index];
-        let pending = std::mem::take(&mut tracking.pending);
-        let loss = tracking.loss.take();
+        let generation = self.check_generation(0)?;
+        let tracking = &mut self.trackings.list[index];
+        let Pending { lines, mut loss } = std::mem::take(tracking.pending(kind));
+        if tracking.gone {
+            loss = Some(Loss::PowerOn);
+        }
         let pages = match loss {
             Some(_) => {
                 let all = tracking.ranges.iter().flat_map(|r| r.pages());
                 all.map(|page| PageLines { page, mask: u64::MAX }).collect()
             }
-            None => pending.into_iter().map(|(page, mask)| PageLines { page, mask }).collect(),
+            None => lines.into_iter().map(|(page, mask)| PageLines { page, mask }).collect(),
         };
         Ok(Report { exact, generation, loss, pages })
     }
 
-    /// Stops a tracker. Lines written since its last report are forgotten.
+    /// Stops a tracker. Lines written since its last report are forgotten; other trackers of its pages go on.
     ///
     /// # Errors
     /// [`Error::UnknownTracker`], else as [`Device::execute`].
     pub fn track_stop(&mut self, tracker: Tracker) -> Result<(), Error> {
         let index = self.find(&tracker)?;
-        self.trackings.remove(index);
-        let stopped = tracker.ranges().iter().try_for_each(|&r| self.untrack(r));
+        let stopped = self.stop_at(index);
         stopped.and(self.sweep())
     }
 
     /// Stops the trackers that were dropped.
     pub(crate) fn sweep(&mut self) -> Result<(), Error> {
-        while let Some(i) = self.trackings.iter().position(|t| Arc::strong_count(&t.ranges) == 1) {
-            let tracking = self.trackings.remove(i);
-            tracking.ranges.iter().try_for_each(|&r| self.untrack(r))?;
+        while let Some(i) = self.trackings.list.iter().position(|t| Arc::strong_count(&t.ranges) == 1) {
+            self.stop_at(i)?;
         }
         Ok(())
     }
 
     /// Stops every tracker.
     pub(crate) fn stop_all(&mut self) -> Result<(), Error> {
-        let all = std::mem::take(&mut self.trackings);
-        all.iter().flat_map(|t| t.ranges.iter()).try_for_each(|&r| self.untrack(r))
+        let all = self.trackings.pages();
+        self.trackings.list.clear();
+        all.iter().try_for_each(|&r| self.untrack(r))
+    }
+
+    /// Forgets a tracker; pages that no other one has are no longer tracked.
+    fn stop_at(&mut self, index: usize) -> Result<(), Error> {
+        let tracking = self.trackings.list.remove(index);
+        if tracking.gone {
+            return Ok(());
+        }
+        let alone = ranges::without(&tracking.ranges, &self.trackings.pages());
+        alone.iter().try_for_each(|&r| self.untrack(r))
     }
 
     fn find(&self, tracker: &Tracker) -> Result<usize, Error> {
-        self.trackings.iter().position(|t| t.id == tracker.id).ok_or(Error::UnknownTracker)
+        self.trackings.list.iter().position(|t| t.id == tracker.id).ok_or(Error::UnknownTracker)
     }
 
-    /// The ranges, ascending, if they are in the window, disjoint, and free.
+    /// The ranges, ascending, if they are in the window and disjoint.
     fn check_ranges(&self, ranges: &[PageRange]) -> Result<Vec<PageRange>, Error> {
         let mut sorted = ranges.to_vec();
         sorted.sort();
         if sorted.is_empty() {
             return Err(Error::NoRanges);
         }
-        for &range in &sorted {
-            self.check_range(range)?;
-            let taken = self.trackings.iter().flat_map(|t| t.ranges.iter()).find_map(|r| r.overlap(range));
-            if let Some(at) = taken {
-                return Err(Error::AlreadyTracked { range, at });
-            }
-        }
+        sorted.iter().try_for_each(|&range| self.check_range(range).map(drop))?;
         for pair in sorted.windows(2) {
             if let Some(at) = pair[0].overlap(pair[1]) {
                 return Err(Error::OverlappingRanges { a: pair[0], b: pair[1], at });
@@ -264,13 +436,12 @@ impl<C: Carrier> Device<C> {
 
     /// Stops the tracking of a range. Pages that are not mapped are not tracked: they are passed over.
     fn untrack(&mut self, range: PageRange) -> Result<(), Error> {
+        self.trackings.accessed = ranges::without(&self.trackings.accessed, &[range]);
         let mut first = range.first();
-        while first < range.end() {
-            match self.track(PageRange::new(first, range.end().0 - first.0)?, false) {
+        while let Some(rest) = PageRange::between(first, range.end()) {
+            match self.track(rest, 0) {
                 Ok(()) => break,
-                Err(Error::Command { status: Status::WrongState, cursor, .. })
-                    if range.contains(cursor) && cursor >= first =>
-                {
+                Err(Error::Command { status: Status::WrongState, cursor, .. }) if rest.contains(cursor) => {
                     first = PageIndex(cursor.0 + 1);
                 }
                 Err(error) => return Err(error),
@@ -279,47 +450,62 @@ impl<C: Carrier> Device<C> {
         Ok(())
     }
 
-    /// Harvests a range into the pending lines of a tracking; true if all of it was recalled first.
-    fn harvest(&mut self, index: usize, range: PageRange, gather: Gather) -> Result<bool, Error> {
+    /// Reads the generation, which never goes back, and is at least `more` higher than the last one seen, unless the
+    /// device was powered on anew.
+    fn check_generation(&mut self, more: u32) -> Result<Generation, Error> {
+        let generation = self.generation()?;
+        let higher = generation.0.wrapping_sub(self.trackings.generation.0.wrapping_add(more));
+        if higher > u32::MAX / 2 {
+            self.trackings.power_on();
+        }
+        self.trackings.generation = generation;
+        Ok(generation)
+    }
+
+    /// After a reset: does the device still know what it tracks?
+    pub(crate) fn check_reset(&mut self) -> Result<(), Error> {
+        self.check_generation(1).map(drop)
+    }
+
+    /// Harvests a range for all its trackers, in as many parts as the record buffer makes of it.
+    fn harvest(&mut self, range: PageRange, gather: Gather, kind: Kind) -> Result<Harvested, Error> {
         let recall = if gather == Gather::Recall { flag::HARVEST_RECALL } else { 0 };
+        let accessed = if kind == Kind::Accessed { flag::HARVEST_ACCESSED } else { 0 };
         let mut command = Command {
-            flags: recall | flag::HARVEST_CLEAR,
+            flags: recall | accessed | flag::HARVEST_CLEAR,
             page: range.first().0,
             count: range.count(),
             arg: self.records.iova.0,
             param: self.options().records,
             ..Command::new(Opcode::Harvest)
         };
-        let mut recalled = true;
+        let mut harvested = Harvested { recalled: true, timed_out: false, loss: None };
         loop {
             let completion = self.run(&command)?;
             let (opcode, status) = decode(&command, &completion)?;
             let has = |bit: usize| completion.flags >> bit & 1 == 1;
-            if has(result_flag::OVERFLOW) {
-                self.lose(Loss::Overflow);
-            }
-            match status {
-                Status::Success if has(result_flag::ERROR) => {
-                    let loss = self.cause()?;
-                    self.lose(loss);
-                }
-                Status::Success => {}
-                Status::RecallTimeout => self.lose(Loss::RecallTimeout),
-                Status::MemoryError => self.lose(Loss::Memory),
+            // The status says why, not the sticky errors: those may be of long ago.
+            let loss = match status {
+                Status::Success if has(result_flag::OVERFLOW) => Some(Loss::Overflow),
+                Status::Success if has(result_flag::ERROR) => Some(Loss::Unknown),
+                Status::Success => None,
+                Status::RecallTimeout => Some(Loss::RecallTimeout),
+                Status::MemoryError => Some(Loss::Memory),
                 _ => return Err(Error::Command { opcode, status, cursor: PageIndex(completion.cursor) }),
+            };
+            if let Some(loss) = loss {
+                harvested.timed_out |= loss == Loss::RecallTimeout;
+                harvested.loss = Some(loss);
+                self.trackings.lose(loss, range);
             }
-            recalled &= !has(result_flag::NO_RECALL);
+            harvested.recalled &= !has(result_flag::NO_RECALL);
             // A harvest that failed may have left a result too: it must go before the next one can come.
             if status == Status::Success || self.has_result()? {
-                self.take_result(index, range, &completion)?;
-            }
-            let goes_on = matches!(status, Status::Success | Status::RecallTimeout | Status::MemoryError);
-            if !goes_on || !has(result_flag::PARTIAL) {
-                return Ok(recalled);
+                self.take_result(kind, range, &completion)?;
             }
             let cursor = PageIndex(completion.cursor);
-            if cursor == range.end() {
-                return Ok(recalled);
+            if !has(result_flag::PARTIAL) || cursor == range.end() {
+                return Ok(harvested);
             }
             let progress = cursor.0 > command.cursor.max(range.first().0) || completion.records > 0;
             if !range.contains(cursor) || !progress {
@@ -331,14 +517,13 @@ impl<C: Carrier> Device<C> {
     }
 
     /// Copies the records of a result, then acknowledges it. What cannot be copied goes back to the device.
-    fn take_result(&mut self, index: usize, range: PageRange, completion: &Completion) -> Result<(), Error> {
+    fn take_result(&mut self, kind: Kind, range: PageRange, completion: &Completion) -> Result<(), Error> {
         let sequence = completion.sequence;
         match self.copy_records(range, completion) {
             Ok(records) => {
                 // Before the acknowledgement: if its completion is lost, the lines are reported twice, never not at all.
-                let pending = &mut self.trackings[index].pending;
                 for record in records {
-                    *pending.entry(PageIndex(record.page)).or_default() |= record.mask;
+                    self.trackings.hand_out(kind, PageIndex(record.page), record.mask);
                 }
                 self.execute(&Command { param: sequence, ..Command::new(Opcode::HarvestAck) })?;
                 Ok(())
@@ -373,21 +558,14 @@ impl<C: Carrier> Device<C> {
     fn has_result(&mut self) -> Result<bool, Error> {
         Ok(regs::Status(self.carrier.read32(regs::Status::OFFSET)?).result() == 1)
     }
+}
 
-    /// What the device's sticky errors say of a loss.
-    fn cause(&mut self) -> Result<Loss, Error> {
-        let errors = self.errors()?;
-        Ok(match (errors.recall_timeout(), errors.dram()) {
-            (1, _) => Loss::RecallTimeout,
-            (_, 1) => Loss::Memory,
-            _ => Loss::Unknown,
-        })
-    }
-
-    /// Something was lost: it may have been a line of any tracker.
-    fn lose(&mut self, loss: Loss) {
-        for tracking in &mut self.trackings {
-            tracking.loss.get_or_insert(loss);
-        }
-    }
+/// How a harvest went.
+struct Harvested {
+    /// All of the range was recalled first.
+    recalled: bool,
+    /// The recall of a page was not answered.
+    timed_out: bool,
+    /// The last loss, if any.
+    loss: Option<Loss>,
 }

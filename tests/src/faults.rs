@@ -72,10 +72,10 @@ pub fn unreadable_records_are_reported_again<C: Carrier>(device: Device<C>) -> O
     for page in range.pages() {
         log.store(&mut device, tideline_driver::LineAddr::new(page, 62))?;
     }
-    device.carrier_mut().unreadable = true;
+    device.carrier_mut().unreadable = Some(0);
     let failed = device.track_report(&tracker, Gather::Recall);
     assert!(matches!(failed, Err(Error::Carrier(_))), "{failed:?}");
-    device.carrier_mut().unreadable = false;
+    device.carrier_mut().unreadable = None;
     log.check_report(&device.track_report(&tracker, Gather::Recall)?);
     device.track_stop(tracker)
 }

@@ -2,7 +2,7 @@
 
 use crate::Outcome;
 use crate::meddler::Meddler;
-use tideline_abi::command::{Command, Opcode};
+use tideline_abi::command::{Command, Opcode, Status};
 use tideline_abi::regs::{
     Access, BAR0_BYTES, Ctrl, ID_VALUE, Id, IntrState, IntrTest, REGISTERS, RecallTimeout, SqHead, SqTail,
     Version, by_name,
@@ -68,14 +68,16 @@ pub fn register_access<C: Carrier>(mut device: Device<C>) -> Outcome {
 pub fn doorbell_and_interrupts<C: Carrier>(mut device: Device<C>) -> Outcome {
     for n in 1..=3 {
         device.carrier_mut().write32(IntrState::OFFSET, u32::MAX)?;
-        device.identify()?;
-        assert_eq!(device.carrier_mut().read32(SqHead::OFFSET)?, n);
+        // The driver clears the interrupt when it waits for a completion: here nobody waits until it is seen.
+        let id = device.submit(&Command::new(Opcode::Identify))?;
         let mut waits = 0;
         while device.interrupts()?.completion() == 0 {
             assert!(waits < 1000, "no interrupt for the completion");
             device.carrier_mut().wait()?;
             waits += 1;
         }
+        assert_eq!(device.carrier_mut().read32(SqHead::OFFSET)?, n);
+        assert_eq!(device.wait(id)?.status, Status::Success as u16);
     }
     device.reset()?;
     assert_eq!(device.carrier_mut().read32(SqHead::OFFSET)?, 0);

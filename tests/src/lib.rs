@@ -9,18 +9,26 @@
 mod commands;
 mod faults;
 mod identity;
+mod kv;
 mod meddler;
 mod memory;
+mod partial;
 mod queues;
+mod trackers;
 mod tracking;
+mod window;
 mod world;
 
 pub use commands::*;
 pub use faults::*;
 pub use identity::*;
+pub use kv::*;
 pub use memory::*;
+pub use partial::*;
 pub use queues::*;
+pub use trackers::*;
 pub use tracking::*;
+pub use window::*;
 
 /// How a test ends.
 pub type Outcome = Result<(), tideline_driver::Error>;
@@ -36,6 +44,7 @@ macro_rules! for_carrier {
         $crate::for_carrier! { $carrier;
             abort_merges_back
             accessed_lines_are_harvested
+            arena_in_tracked_memory
             bad_commands_get_their_status
             busy_while_a_command_runs
             busy_while_a_result_waits
@@ -47,11 +56,17 @@ macro_rules! for_carrier {
             dropped_trackers_are_stopped
             fence_completes
             foreign_devices_are_refused
+            kv_checkpoint_restores
+            losses_reach_every_tracker
             lost_doorbell_times_out
             map_unmap_remap
             merged_lines_of_unmapped_pages_are_dropped
             nack_reports_again
+            partial_buffer_sizes
+            partial_nack_in_the_middle
             partial_reports
+            partial_reports_that_fail
+            partial_reset_between_parts
             partial_results
             queues_wrap
             random_epochs
@@ -61,9 +76,15 @@ macro_rules! for_carrier {
             reset_merges_back
             several_commands_in_flight
             stores_before_start_are_not_reported
+            stores_between_commands
+            trackers_of_reads
+            trackers_overlap
+            trackers_share_pages
             two_trackers
             unmapped_pages
             unreadable_records_are_reported_again
+            window_bytes
+            window_ends
             wrong_states_stop_at_the_page
         }
     };

@@ -1,7 +1,11 @@
 //! A carrier that meddles with another one's traffic.
 
+use std::os::fd::RawFd;
+use std::ptr::NonNull;
+use tideline_abi::command::{Completion, ENTRY_BYTES, Status};
 use tideline_abi::cxl::Line;
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
+use tideline_abi::regs::SqTail;
+use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova, LineAddr};
 
 /// Passes everything on, except for what it was told to spoil.
 pub struct Meddler<C> {
@@ -10,13 +14,34 @@ pub struct Meddler<C> {
     pub lie: Option<(u32, u32)>,
     /// Writes to this register are lost.
     pub deaf: Option<u32>,
-    /// Reads of DMA memory longer than a queue entry fail.
-    pub unreadable: bool,
+    /// After this many results, reading records fails.
+    pub unreadable: Option<u32>,
+    /// After this many results, the device is reset just before its records are read.
+    pub reset_after: Option<u32>,
+    /// After this many doorbells, this line is stored just before the command is seen.
+    pub store_after: Option<(u32, LineAddr)>,
+    /// Successful completions of harvests get this status, and these flags besides theirs.
+    pub spoil: Option<(Status, u16)>,
+}
+
+/// Counts down: true when it was at 0 already.
+fn is_due(count: &mut Option<u32>) -> bool {
+    let due = *count == Some(0);
+    *count = count.map(|n| n.saturating_sub(1));
+    due
 }
 
 impl<C> Meddler<C> {
     pub fn new(inner: C) -> Self {
-        Self { inner, lie: None, deaf: None, unreadable: false }
+        Self {
+            inner,
+            lie: None,
+            deaf: None,
+            unreadable: None,
+            reset_after: None,
+            store_after: None,
+            spoil: None,
+        }
     }
 }
 
@@ -33,6 +58,12 @@ impl<C: Carrier> Carrier for Meddler<C> {
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), CarrierError> {
+        if let Some((left, line)) = self.store_after.filter(|_| offset == SqTail::OFFSET) {
+            self.store_after = left.checked_sub(1).map(|left| (left, line));
+            if left == 0 {
+                self.inner.store_line(line.offset(), &[0x5a; 64])?;
+            }
+        }
         if self.deaf == Some(offset) { Ok(()) } else { self.inner.write32(offset, value) }
     }
 
@@ -45,10 +76,25 @@ impl<C: Carrier> Carrier for Meddler<C> {
     }
 
     fn dma_read(&mut self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError> {
-        if self.unreadable && buf.len() > 64 {
-            return Err(CarrierError::Other("spoiled by the test".to_owned()));
+        // A read of another length than that of a queue entry is one of records.
+        if !buf.is_empty() && buf.len() != ENTRY_BYTES {
+            if is_due(&mut self.unreadable) {
+                return Err(CarrierError::Other("spoiled by the test".to_owned()));
+            }
+            if is_due(&mut self.reset_after) {
+                self.reset_after = None;
+                self.inner.reset()?;
+            }
         }
-        self.inner.dma_read(iova, buf)
+        self.inner.dma_read(iova, buf)?;
+        if let (Some((status, flags)), Ok(entry)) = (self.spoil, <&mut [u8; ENTRY_BYTES]>::try_from(buf)) {
+            let completion = Completion::from_bytes(entry);
+            if completion.sequence != 0 && completion.status == Status::Success as u16 {
+                let (status, flags) = (status as u16, completion.flags | flags);
+                *entry = Completion { status, flags, ..completion }.to_bytes();
+            }
+        }
+        Ok(())
     }
 
     fn dma_write(&mut self, iova: Iova, data: &[u8]) -> Result<(), CarrierError> {
@@ -57,6 +103,10 @@ impl<C: Carrier> Carrier for Meddler<C> {
 
     fn wait(&mut self) -> Result<(), CarrierError> {
         self.inner.wait()
+    }
+
+    fn most_waits(&self) -> u32 {
+        self.inner.most_waits()
     }
 
     fn reset(&mut self) -> Result<(), CarrierError> {
@@ -77,5 +127,21 @@ impl<C: Carrier> Carrier for Meddler<C> {
 
     fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError> {
         self.inner.store_line(offset, data)
+    }
+
+    fn window_read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), CarrierError> {
+        self.inner.window_read(offset, buf)
+    }
+
+    fn window_write(&mut self, offset: u64, data: &[u8]) -> Result<(), CarrierError> {
+        self.inner.window_write(offset, data)
+    }
+
+    fn window_memory(&mut self) -> Option<NonNull<[u8]>> {
+        self.inner.window_memory()
+    }
+
+    fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
+        self.inner.interrupt_fd(vector)
     }
 }

@@ -6,10 +6,8 @@ use crate::world::{
 };
 use rand::Rng;
 use std::collections::BTreeSet;
-use tideline_abi::command::{Command, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag, result_flag};
-use tideline_driver::{
-    Carrier, Device, Error, Exactness, Frame, Gather, Iova, LineAddr, Options, PageIndex, PageRange, Recall,
-};
+use tideline_abi::command::{Command, Opcode, Status, flag};
+use tideline_driver::{Carrier, Device, Error, Exactness, Frame, Gather, PageIndex, PageRange, Recall};
 
 /// Epochs of random stores and loads: each report is what was written since the one before.
 pub fn random_epochs<C: Carrier>(mut device: Device<C>) -> Outcome {
@@ -99,8 +97,6 @@ pub fn two_trackers<C: Carrier>(mut device: Device<C>) -> Outcome {
     let (even, odd) = ([pages(0, 4), pages(8, 4)], [pages(4, 4), pages(12, 4)]);
     device.map(pages(0, 16), Frame(0))?;
     let a = device.track_start(&even)?;
-    let taken = device.track_start(&[pages(20, 1), pages(11, 2)]);
-    assert!(matches!(taken, Err(Error::AlreadyTracked { at: PageIndex(11), .. })), "{taken:?}");
     let b = device.track_start(&odd)?;
     let mut log = Log::default();
     let (mut of_a, mut of_b) = (BTreeSet::new(), BTreeSet::new());
@@ -178,60 +174,4 @@ pub fn ranges_are_checked<C: Carrier>(mut device: Device<C>) -> Outcome {
     let refused = device.range_at(at(end), 0x1000);
     assert!(matches!(refused, Err(Error::OutsideWindow { pages, .. }) if pages == window), "{refused:?}");
     Ok(())
-}
-
-/// A small record buffer: one report takes many harvests.
-pub fn partial_reports<C: Carrier>(device: Device<C>) -> Outcome {
-    let mut rng = generator("partial_reports");
-    let carrier = device.close()?;
-    let mut device = Device::open_with(carrier, Options { records: 3, ..Options::default() })?;
-    let ranges = [pages(0, 20), pages(30, 10)];
-    device.map(pages(0, 40), Frame(11))?;
-    let tracker = device.track_start(&ranges)?;
-    let mut log = Log::default();
-    for epoch in 0..5 {
-        for _ in 0..epoch * 15 {
-            let range = ranges[rng.random_range(0..2)];
-            log.store(&mut device, random_line(&mut rng, range))?;
-        }
-        log.check_report(&device.track_report(&tracker, Gather::Recall)?);
-    }
-    device.track_stop(tracker)
-}
-
-/// PARTIAL by hand: the buffer is never overrun, the cursor goes on, and each line comes once.
-pub fn partial_results<C: Carrier>(mut device: Device<C>) -> Outcome {
-    let buffer = Buffer::new(&mut device)?;
-    let range = pages(1, 40);
-    device.map(range, Frame(0))?;
-    let tracker = device.track_start(&[range])?;
-    let mut log = Log::default();
-    for page in range.pages().filter(|p| p.0 % 3 != 0) {
-        log.store(&mut device, LineAddr::new(page, 33))?;
-    }
-    const ROOM: u32 = 5;
-    let guard = Iova(buffer.region.iova.0 + u64::from(ROOM) * RECORD_BYTES as u64);
-    device.carrier_mut().dma_write(guard, &[0xa5; ENTRY_BYTES])?;
-    let mut command = Command { param: ROOM, ..buffer.command(range) };
-    let mut lines = BTreeSet::new();
-    loop {
-        let completion = expect(&mut device, &command, Status::Success)?;
-        assert!(completion.records <= ROOM);
-        let new = buffer.lines(&mut device, &completion)?;
-        assert!(new.iter().all(|l| l.page().0 < completion.cursor), "pages before the cursor are done");
-        lines.extend(new);
-        let mut behind = [0; ENTRY_BYTES];
-        device.carrier_mut().dma_read(guard, &mut behind)?;
-        assert_eq!(behind, [0xa5; ENTRY_BYTES], "the buffer was overrun");
-        expect(&mut device, &answer(Opcode::HarvestAck, completion.sequence), Status::Success)?;
-        if completion.flags >> result_flag::PARTIAL & 1 == 0 {
-            assert_eq!(completion.cursor, range.end().0);
-            break;
-        }
-        assert_eq!(completion.records, ROOM, "partial means that the buffer is full");
-        assert!(completion.cursor > command.cursor);
-        command.cursor = completion.cursor;
-    }
-    same_lines(lines, std::mem::take(&mut log.epoch));
-    device.track_stop(tracker)
 }

@@ -18,6 +18,8 @@ pub mod pace;
 pub mod rtl_device;
 pub mod sim;
 
-pub use machine::{LineDevice, Machine, MachineConfig, MachineError, Simulated, open};
+pub use machine::{
+    LineDevice, Machine, MachineConfig, MachineError, ModelInMachine, Simulated, open, open_carrier,
+};
 pub use rtl_device::{DeviceError, RtlConfig, RtlDevice};
 pub use tideline_verilated::PowerOn;

@@ -8,7 +8,8 @@ use crate::rtl_device::{DeviceError, RtlConfig, RtlDevice};
 use tideline_abi::cxl::{Channels, Line};
 use tideline_abi::geometry::{LINE_BYTES, WINDOW_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{BAR0_BYTES, Status};
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Hpa, Iova};
+use tideline_driver::vfio_user::VfioUser;
+use tideline_driver::{Carrier, CarrierError, DmaRegion, Hpa, Iova, Target, TargetError};
 use tideline_model::{HostMemory, ModelDevice};
 
 /// A device as a machine needs it.
@@ -43,6 +44,11 @@ pub trait LineDevice {
     /// The interrupt request lines, one bit per vector.
     fn irq(&self) -> u32;
 
+    /// Nothing is under way on any interface: registers, channels, both memories. False where that is not known.
+    fn is_quiet(&self) -> bool {
+        false
+    }
+
     /// Host memory that the device can access.
     fn host_memory(&mut self) -> &mut HostMemory;
 
@@ -68,6 +74,9 @@ impl LineDevice for RtlDevice {
     }
     fn irq(&self) -> u32 {
         self.irq().into()
+    }
+    fn is_quiet(&self) -> bool {
+        self.is_quiet()
     }
     fn host_memory(&mut self) -> &mut HostMemory {
         &mut self.host().memory.regions
@@ -109,6 +118,9 @@ impl LineDevice for ModelInMachine {
     fn irq(&self) -> u32 {
         self.model.irq()
     }
+    fn is_quiet(&self) -> bool {
+        self.model.is_idle()
+    }
     fn host_memory(&mut self) -> &mut HostMemory {
         self.model.host_memory_mut()
     }
@@ -135,6 +147,9 @@ impl<D: LineDevice + ?Sized> LineDevice for Box<D> {
     }
     fn irq(&self) -> u32 {
         (**self).irq()
+    }
+    fn is_quiet(&self) -> bool {
+        (**self).is_quiet()
     }
     fn host_memory(&mut self) -> &mut HostMemory {
         (**self).host_memory()
@@ -224,6 +239,21 @@ pub fn open(device: Simulated, config: MachineConfig) -> Result<Machine<Box<dyn 
         Simulated::Rtl(rtl) => Box::new(RtlDevice::new(&RtlConfig { frames: config.frames, ..rtl })?),
     };
     Machine::new(device, config)
+}
+
+/// Whatever a target names, as a carrier. A simulated device gets a host of this `config`, and no pauses.
+///
+/// # Errors
+/// If there is no such device, somebody else has it, or it does not become ready.
+pub fn open_carrier(target: &Target, config: MachineConfig) -> Result<Box<dyn Carrier>, CarrierError> {
+    Ok(match target {
+        Target::Model => Box::new(open(Simulated::Model, config)?),
+        Target::Rtl => Box::new(open(Simulated::Rtl(RtlConfig::fast(config.frames)), config)?),
+        Target::VfioUser(path) => Box::new(VfioUser::connect(path)?),
+        Target::Vfio(_) => {
+            return Err(CarrierError::Other(TargetError::NotBuilt(target.clone()).to_string()));
+        }
+    })
 }
 
 impl<D: LineDevice> Machine<D> {

@@ -48,6 +48,11 @@ impl RtlConfig {
         }
     }
 
+    /// No pauses, memory that answers within a few cycles: for people and programs that wait in real time.
+    pub const fn prompt(frames: u32) -> Self {
+        Self { dram: Timing::steady(4), host: Timing::steady(4), ..Self::fast(frames) }
+    }
+
     /// Random contents at power-on, and all that the protocols allow on every interface: for tests.
     pub const fn nasty(frames: u32, seed: u64) -> Self {
         Self {
@@ -316,6 +321,14 @@ impl RtlDevice {
         self.tick(channels)?;
         self.sim.pins().flr.set(0);
         self.tick(channels)
+    }
+
+    /// Nothing is under way on any interface, as of the last cycle. Messages that still wait in queues do not count.
+    pub fn is_quiet(&self) -> bool {
+        let pins = self.sim.pins();
+        let offers = pins.s2m_ndr.valid.get() | pins.s2m_drs.valid.get() | pins.s2m_bisnp.valid.get();
+        let sends = self.m2s_req.valid() || self.m2s_rwd.valid() || self.m2s_birsp.valid();
+        offers == 0 && !sends && self.registers.is_idle() && self.dram.is_idle() && self.host.is_idle()
     }
 
     /// The interrupt request lines, one bit per vector, as of the last cycle.

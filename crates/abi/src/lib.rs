@@ -1,7 +1,7 @@
 //! What the Tideline device and its software agree on, stated once.
 //!
 //! Registers ([`regs`]), commands and completions ([`command`]), the page descriptor ([`descriptor`]), the
-//! CXL.mem line protocol ([`cxl`]) and the kinds of commit slot ([`slot`]). The RTL takes its constants from
+//! CXL.mem line protocol ([`cxl`]), the kinds of commit slot ([`slot`]) and the PCI function ([`pci`]). The RTL takes its constants from
 //! here ([`named_constants`]), the driver and the model their types, the documentation its tables
 //! ([`render`]). This crate depends on nothing.
 
@@ -11,6 +11,7 @@ pub mod command;
 pub mod cxl;
 pub mod descriptor;
 pub mod geometry;
+pub mod pci;
 pub mod regs;
 pub mod render;
 pub mod slot;

@@ -1,6 +1,7 @@
 //! Headers and documentation pages made from the tables of this crate.
 
 use crate::CODE_TABLES;
+use crate::pci::{self, BARS, CAPABILITIES, CONFIG_SPACE};
 use crate::regs::REGISTERS;
 use std::fmt::Write;
 
@@ -111,6 +112,48 @@ pub fn code_page() -> String {
         for c in t.codes {
             let _ = writeln!(s, "| {:#x} | {} | {} |", c.value, c.path, c.doc.trim());
         }
+    }
+    s
+}
+
+/// The page `docs/pci.md`: the PCI function.
+pub fn pci_page() -> String {
+    let mut s = format!(
+        "# PCI function\n\n{NOTE}\n\nVendor {:04x}, device {:04x}, class {:06x}, {} MSI-X vectors: one per bit of \
+         [INTR_STATE](registers.md).\n\n| BAR | bytes | kind | what |\n|---|---|---|---|\n",
+        pci::VENDOR,
+        pci::DEVICE,
+        pci::CLASS,
+        pci::VECTORS
+    );
+    for b in BARS {
+        let kind = if b.prefetchable { "64-bit, prefetchable" } else { "64-bit" };
+        let _ = writeln!(s, "| {} | {:#x} | {kind} | {} |", b.index, b.bytes, b.doc);
+    }
+    s.push_str("\n| capability | identifier | bytes | what |\n|---|---|---|---|\n");
+    for c in CAPABILITIES {
+        let _ = writeln!(s, "| 0x{:02x} | {:#04x} | {} | {} |", c.offset, c.id, c.bytes, c.doc);
+    }
+    s.push_str("\n## Configuration space\n\nWhat is not listed reads as zero. A function level reset brings the reset values back.\n");
+    s.push_str("\n| offset | bytes | name | reset | writable | what |\n|---|---|---|---|---|---|\n");
+    for r in CONFIG_SPACE {
+        let digits = 2 + 2 * r.bytes;
+        let _ = writeln!(
+            s,
+            "| 0x{:02x} | {} | {} | {:#0digits$x} | {:#0digits$x} | {} |",
+            r.offset,
+            r.bytes,
+            r.name,
+            r.reset,
+            r.writable,
+            r.doc.trim()
+        );
+    }
+    s.push_str("\n| register | bits | field | what |\n|---|---|---|---|\n");
+    for (r, f) in CONFIG_SPACE.iter().flat_map(|r| r.fields.iter().map(move |f| (r, f))) {
+        let bits =
+            if f.width == 1 { f.lsb.to_string() } else { format!("{}:{}", f.lsb + f.width - 1, f.lsb) };
+        let _ = writeln!(s, "| {} | {bits} | {} | {} |", r.name, f.name, f.doc.trim());
     }
     s
 }

@@ -43,6 +43,7 @@ enum Verb {
     Regs(verbs::regs::Regs),
     Bench(verbs::bench::Bench),
     Rtl(verbs::rtl::Rtl),
+    Serve(verbs::serve::Serve),
 }
 
 /// How a verb that did its work ends.
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
         Verb::Regs(verb) => verb.run(),
         Verb::Bench(verb) => verb.run(),
         Verb::Rtl(verb) => verb.run(),
+        Verb::Serve(verb) => verb.run(),
     };
     match done {
         Ok(Verdict::Good) => ExitCode::SUCCESS,

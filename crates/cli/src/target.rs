@@ -1,14 +1,29 @@
-//! The option `--target`, and the machine behind it.
+//! The option `--target`, and the device behind it.
 
 use clap::Args;
 use tideline_driver::Target as Name;
-use tideline_driver::{Device, TargetError};
-use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, Simulated, open};
+use tideline_driver::{Carrier, Device, TargetError};
+use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, Simulated, open, open_carrier};
 
 /// A device in this process, with the host in front of it.
 pub type Simulation = Machine<Box<dyn LineDevice>>;
 
-/// Which device to use.
+/// Which device to use, wherever it is.
+#[derive(Clone, Debug, Args)]
+pub struct AnyTarget {
+    /// The device: rtl, the Verilated RTL, model, the golden model, or vfio-user:PATH, one that `tideline serve` serves
+    #[arg(long = "target", value_name = "TARGET", default_value = "rtl")]
+    pub name: Name,
+}
+
+impl AnyTarget {
+    /// Opens the device.
+    pub fn open(&self) -> anyhow::Result<Device<Box<dyn Carrier>>> {
+        Ok(Device::open(open_carrier(&self.name, MachineConfig::default())?)?)
+    }
+}
+
+/// Which device to use, with the host in front of it.
 #[derive(Clone, Debug, Args)]
 pub struct Target {
     /// The device: rtl, the Verilated RTL, or model, the golden model
@@ -20,7 +35,7 @@ pub struct Target {
 fn simulated(text: &str) -> Result<Name, TargetError> {
     match text.parse()? {
         name @ (Name::Model | Name::Rtl) => Ok(name),
-        name => Err(TargetError::NotBuilt(name)),
+        name => Err(TargetError::NotSimulated(name)),
     }
 }
 

@@ -36,7 +36,7 @@ fn sizes() {
 fn targets_and_attachments() {
     let replay = |options: &[&str]| tideline(&[&["replay", "trace"][..], options].concat());
     replay(&["--target", "qemu"]).refused(&["qemu", "model", "rtl"]);
-    replay(&["--target", "vfio:0000:01:00.0"]).refused(&["vfio:0000:01:00.0", "not built yet"]);
+    replay(&["--target", "vfio:0000:01:00.0"]).refused(&["vfio:0000:01:00.0", "use model or rtl"]);
     replay(&["--attach", "usb"]).refused(&["usb", "cxl"]);
     tideline(&["info", "--target", "vfio:1"]).refused(&["PCI address"]);
 }

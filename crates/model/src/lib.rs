@@ -19,5 +19,5 @@ mod resolve;
 pub use crate::core::Core;
 pub use carrier::ModelCarrier;
 pub use device::ModelDevice;
-pub use memory::{DeviceMemory, HostMemory};
+pub use memory::{DeviceMemory, HostMemory, SharedMemory};
 pub use resolve::{Masks, resolve};

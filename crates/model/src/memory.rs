@@ -1,6 +1,8 @@
 //! The two memories that a device reaches: its own, and the host's.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Debug;
+use std::sync::Arc;
 use tideline_abi::cxl::Line;
 use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
 use tideline_driver::{CarrierError, DmaRegion, Iova};
@@ -31,7 +33,25 @@ impl DeviceMemory {
 /// First IOVA handed out: above 4 GiB, so that the upper halves of address registers are used.
 const FIRST_IOVA: u64 = 0x1_0000_0000;
 
-/// Host memory that was allocated for the device, at I/O virtual addresses.
+/// Memory of somebody else that a device can access: a client's, behind vfio-user.
+///
+/// Others change it at any time. An access that is not allowed, or not inside what is shared, is an error, as behind an
+/// IOMMU.
+pub trait SharedMemory: Debug {
+    /// Copies out of the memory.
+    ///
+    /// # Errors
+    /// [`CarrierError::BadDma`]; nothing was read.
+    fn read(&self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError>;
+
+    /// Copies into the memory.
+    ///
+    /// # Errors
+    /// [`CarrierError::BadDma`]; nothing was written.
+    fn write(&self, iova: Iova, data: &[u8]) -> Result<(), CarrierError>;
+}
+
+/// Host memory that was allocated for the device, at I/O virtual addresses; or, instead, the memory of somebody else.
 ///
 /// Both sides use it: software through [`HostMemory::read`] and [`HostMemory::write`], a device likewise. An
 /// access that is not inside one region is an error, as behind an IOMMU.
@@ -40,12 +60,23 @@ pub struct HostMemory {
     regions: BTreeMap<u64, Vec<u8>>,
     limit: usize,
     used: usize,
+    shared: Option<Arc<dyn SharedMemory>>,
 }
 
 impl HostMemory {
     /// No region yet; at most `limit` bytes may be allocated.
     pub fn new(limit: usize) -> Self {
-        Self { regions: BTreeMap::new(), limit, used: 0 }
+        Self { regions: BTreeMap::new(), limit, used: 0, shared: None }
+    }
+
+    /// Somebody else's memory: nothing can be allocated here.
+    pub fn shared(memory: Arc<dyn SharedMemory>) -> Self {
+        Self { shared: Some(memory), ..Self::new(0) }
+    }
+
+    /// True if the memory is somebody else's.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
     }
 
     /// Allocates zeroed memory; the length is rounded up to pages of 4096 bytes.
@@ -82,6 +113,9 @@ impl HostMemory {
     /// # Errors
     /// [`CarrierError::BadDma`] if the bytes are not all inside one region.
     pub fn read(&self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError> {
+        if let Some(memory) = &self.shared {
+            return memory.read(iova, buf);
+        }
         let bad = CarrierError::BadDma { iova: iova.0, len: buf.len() };
         let (start, bytes) = self.regions.range(..=iova.0).next_back().ok_or(bad)?;
         let from = (iova.0 - start) as usize;
@@ -95,6 +129,9 @@ impl HostMemory {
     /// # Errors
     /// As [`HostMemory::read`].
     pub fn write(&mut self, iova: Iova, data: &[u8]) -> Result<(), CarrierError> {
+        if let Some(memory) = &self.shared {
+            return memory.write(iova, data);
+        }
         let bad = || CarrierError::BadDma { iova: iova.0, len: data.len() };
         let (start, bytes) = self.regions.range_mut(..=iova.0).next_back().ok_or_else(bad)?;
         let from = (iova.0 - start) as usize;

@@ -87,6 +87,11 @@ impl LiteManager {
         self.answers.pop_front()
     }
 
+    /// No access is under way or waits.
+    pub fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.current.is_none()
+    }
+
     /// Decides what is driven in the coming cycle.
     pub fn drive(&mut self) -> &LiteManagerPins {
         if self.current.is_none() {

@@ -186,7 +186,19 @@ fn never_written(addr: u64, seed: u64) -> Line {
     line
 }
 
-/// The memory of the host as the device sees it: what was allocated for DMA, and nothing between.
+/// The bytes that are enabled in `strobe`, as runs of neighbours.
+fn runs(strobe: u64) -> impl Iterator<Item = Range<usize>> {
+    let mut rest = strobe;
+    std::iter::from_fn(move || {
+        let start = rest.trailing_zeros();
+        let len = (!(rest.checked_shr(start)?)).trailing_zeros();
+        rest = if start + len == 64 { 0 } else { rest >> (start + len) << (start + len) };
+        Some(start as usize..(start + len) as usize)
+    })
+}
+
+/// The memory of the host as the device sees it: what was allocated for DMA, or is shared by somebody else, and nothing
+/// between.
 #[derive(Clone, Debug)]
 pub struct DmaMemory {
     /// The regions.
@@ -205,6 +217,11 @@ impl DmaMemory {
     const LIMIT: usize = 1 << 30;
 
     gate_methods!();
+
+    /// The answer to an access that the memory refused. Who shares memory keeps the account of it.
+    fn refuse(&mut self, addr: u64, write: bool) -> Resp {
+        if self.regions.is_shared() { Resp::SlvErr } else { self.gate.stray(addr, write) }
+    }
 }
 
 impl Memory for DmaMemory {
@@ -213,24 +230,27 @@ impl Memory for DmaMemory {
         let mut line = [0; LINE_BYTES];
         match self.regions.read(Iova(addr), &mut line) {
             Ok(()) => Ok(line),
-            Err(_) => Err(self.gate.stray(addr, false)),
+            Err(_) => Err(self.refuse(addr, false)),
         }
     }
 
+    /// Writes no byte that is not enabled: others may be writing it.
     fn write(&mut self, addr: u64, data: &Line, strobe: u64) -> Result<(), Resp> {
         self.gate.check(addr, true)?;
-        let mut line = [0; LINE_BYTES];
-        if self.regions.read(Iova(addr), &mut line).is_err() {
-            return Err(self.gate.stray(addr, true));
+        for run in runs(strobe) {
+            let at = Iova(addr + run.start as u64);
+            self.regions.write(at, &data[run]).map_err(|_| self.refuse(addr, true))?;
         }
-        merge(&mut line, data, strobe);
-        self.regions.write(Iova(addr), &line).map_err(|_| self.gate.stray(addr, true))
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
+    use tideline_driver::CarrierError;
+    use tideline_model::SharedMemory;
 
     #[test]
     fn unwritten_memory_is_random_but_constant() {
@@ -259,6 +279,15 @@ mod tests {
     }
 
     #[test]
+    fn enabled_bytes_come_in_runs() {
+        let of = |strobe| runs(strobe).map(|run| (run.start, run.end)).collect::<Vec<_>>();
+        assert_eq!(of(0), []);
+        assert_eq!(of(u64::MAX), [(0, 64)]);
+        assert_eq!(of(0xff00_0000_0000_0e01), [(0, 1), (9, 12), (56, 64)]);
+        assert_eq!(of(1 << 63), [(63, 64)]);
+    }
+
+    #[test]
     fn a_region_ends_where_it_ends() {
         let mut memory = DmaMemory::default();
         let region = memory.regions.alloc(5000).expect("memory");
@@ -267,6 +296,37 @@ mod tests {
         assert_eq!(memory.read(end - 64), Ok([1; 64]));
         assert_eq!(memory.write(end, &[0; 64], 1), Err(Resp::DecErr));
         assert_eq!(memory.strays(), [Stray { addr: end, write: true }]);
+    }
+
+    /// One page that somebody else owns: what was written, and reads as 7.
+    #[derive(Debug, Default)]
+    struct Foreign(Mutex<Vec<(u64, Vec<u8>)>>);
+
+    impl SharedMemory for Foreign {
+        fn read(&self, iova: Iova, buf: &mut [u8]) -> Result<(), CarrierError> {
+            buf.fill(7);
+            if iova.0 < 4096 { Ok(()) } else { Err(CarrierError::BadDma { iova: iova.0, len: buf.len() }) }
+        }
+        fn write(&self, iova: Iova, data: &[u8]) -> Result<(), CarrierError> {
+            if iova.0 >= 4096 {
+                return Err(CarrierError::BadDma { iova: iova.0, len: data.len() });
+            }
+            self.0.lock().unwrap().push((iova.0, data.to_vec()));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn shared_memory_gets_the_enabled_bytes_only_and_refuses_with_slverr() {
+        let foreign = Arc::new(Foreign::default());
+        let mut memory = DmaMemory { regions: HostMemory::shared(foreign.clone()), ..Default::default() };
+        assert_eq!(memory.read(0x40), Ok([7; 64]));
+        assert_eq!(memory.write(0x40, &[1; 64], 0xf0f0), Ok(()));
+        assert_eq!(*foreign.0.lock().unwrap(), [(0x44, vec![1; 4]), (0x4c, vec![1; 4])]);
+        assert_eq!(memory.read(0x1000), Err(Resp::SlvErr));
+        assert_eq!(memory.write(0x1000, &[1; 64], 1), Err(Resp::SlvErr));
+        assert!(memory.strays().is_empty(), "its owner keeps the account");
+        assert!(matches!(memory.regions.alloc(1), Err(CarrierError::NoDmaMemory { .. })));
     }
 
     #[test]

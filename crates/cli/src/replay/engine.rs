@@ -134,7 +134,7 @@ impl Replay {
             ..MachineConfig::default()
         };
         let mut device = settings.target.open(config)?;
-        let window = device.window();
+        let window = device.pages();
         device.map(window, Frame(0))?;
         let tracker = device.track_start(&[window])?;
         let pages = window.count();

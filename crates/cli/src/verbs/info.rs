@@ -2,27 +2,27 @@
 
 use crate::export::table::grouped;
 use crate::size::Size;
-use crate::target::Target;
+use crate::target::AnyTarget;
 use crate::{Verdict, files};
 use anyhow::Result;
 use clap::Args;
 use std::fmt::Write;
 use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
 use tideline_driver::Capability;
-use tideline_tb::MachineConfig;
 
 /// Show what a device is: version, sizes, capabilities
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  tideline info\n  tideline info --target model")]
+#[command(after_help = "Examples:\n  tideline info\n  tideline info --target model\n  \
+                  tideline info --target vfio-user:/tmp/tideline.sock")]
 pub struct Info {
     #[command(flatten)]
-    target: Target,
+    target: AnyTarget,
 }
 
 impl Info {
     /// Opens the device with the driver and prints what the driver found.
     pub fn run(self) -> Result<Verdict> {
-        let mut device = self.target.open(MachineConfig::default())?;
+        let mut device = self.target.open()?;
         let identity = device.identify()?;
         let info = device.info();
         let (major, minor, patch) = info.version;

@@ -7,3 +7,4 @@ pub mod record;
 pub mod regs;
 pub mod replay;
 pub mod rtl;
+pub mod serve;

@@ -1,7 +1,7 @@
 //! `tideline regs`: every register, decoded by the register map.
 
 use crate::export::json;
-use crate::target::Target;
+use crate::target::AnyTarget;
 use crate::{Verdict, files};
 use anyhow::Result;
 use clap::Args;
@@ -9,7 +9,6 @@ use serde::Serialize;
 use std::fmt::Write;
 use tideline_abi::regs::Access;
 use tideline_driver::regs::RegisterValue;
-use tideline_tb::MachineConfig;
 
 /// Show every register of a device that the driver has just opened
 #[derive(Debug, Args)]
@@ -18,7 +17,7 @@ use tideline_tb::MachineConfig;
 )]
 pub struct Regs {
     #[command(flatten)]
-    target: Target,
+    target: AnyTarget,
     /// Print JSON: also what each register and field means
     #[arg(long)]
     json: bool,
@@ -48,7 +47,7 @@ struct FieldJson {
 impl Regs {
     /// Opens the device, reads every register and prints it.
     pub fn run(self) -> Result<Verdict> {
-        let mut device = self.target.open(MachineConfig::default())?;
+        let mut device = self.target.open()?;
         let registers = device.registers()?;
         if self.json {
             let registers: Vec<_> = registers.iter().map(to_json).collect();
