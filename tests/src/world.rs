@@ -1,13 +1,15 @@
 //! What the tests share: a seeded generator, a log of stores, commands by hand.
 
+use crate::meddler::Meddler;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag};
 use tideline_abi::cxl::Line;
+use tideline_abi::regs::SqTail;
 use tideline_driver::{
-    Carrier, Device, DmaRegion, Error, Frame, Iova, LineAddr, PageIndex, PageRange, Report,
+    Carrier, CommandId, Device, DmaRegion, Error, Frame, Iova, LineAddr, PageIndex, PageRange, Report,
 };
 
 const DEFAULT_SEED: u64 = 0x71de_11fe;
@@ -128,6 +130,20 @@ pub fn expect<C: Carrier>(
     let completion = device.wait(id)?;
     assert_eq!(Status::from_code(completion.status.into()), Some(status), "{command:?}");
     Ok(completion)
+}
+
+/// Submits commands with one doorbell: the device fetches one behind the other, however slow this program is.
+pub fn submit_together<C: Carrier>(
+    device: &mut Device<Meddler<C>>,
+    commands: &[Command],
+) -> Result<Vec<CommandId>, Error> {
+    let tail = device.carrier_mut().read32(SqTail::OFFSET)?;
+    device.carrier_mut().deaf = Some(SqTail::OFFSET);
+    let ids = commands.iter().map(|command| device.submit(command)).collect::<Result<Vec<_>, _>>()?;
+    let tail = (tail + commands.len() as u32) % (1 << device.options().sq_log2);
+    device.carrier_mut().deaf = None;
+    device.carrier_mut().write32(SqTail::OFFSET, tail)?;
+    Ok(ids)
 }
 
 /// A command over pages.
