@@ -21,12 +21,16 @@ mod addr;
 mod carrier;
 mod device;
 mod error;
+pub mod pci;
 mod queue;
 pub mod regs;
-#[cfg(feature = "vfio-user")]
+#[cfg(any(feature = "vfio", feature = "vfio-user"))]
 pub mod shared_memory;
 mod target;
 mod track;
+pub mod translate;
+#[cfg(feature = "vfio")]
+pub mod vfio;
 #[cfg(feature = "vfio-user")]
 pub mod vfio_user;
 
