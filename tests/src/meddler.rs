@@ -7,6 +7,7 @@ use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
 
 /// Passes everything on, except for what it was told to spoil.
 pub struct Meddler<C> {
+    /// The carrier behind it.
     pub inner: C,
     /// This register reads as this value.
     pub lie: Option<(u32, u32)>,
@@ -14,11 +15,14 @@ pub struct Meddler<C> {
     pub deaf: Option<u32>,
     /// Reads of DMA memory longer than a queue entry fail.
     pub unreadable: bool,
+    /// The window begins at this host physical address.
+    pub window_base: Option<u64>,
 }
 
 impl<C> Meddler<C> {
+    /// Passes everything on.
     pub fn new(inner: C) -> Self {
-        Self { inner, lie: None, deaf: None, unreadable: false }
+        Self { inner, lie: None, deaf: None, unreadable: false, window_base: None }
     }
 }
 
@@ -70,7 +74,7 @@ impl<C: Carrier> Carrier for Meddler<C> {
     }
 
     fn window_base(&self) -> u64 {
-        self.inner.window_base()
+        self.window_base.unwrap_or_else(|| self.inner.window_base())
     }
 
     fn frames(&self) -> u32 {

@@ -52,7 +52,9 @@ pub fn pattern(value: u64) -> Line {
 /// The host's own log: what it stored last, and which lines since the last report.
 #[derive(Default)]
 pub struct Log {
+    /// Every line that was stored, and its data.
     pub memory: BTreeMap<LineAddr, Line>,
+    /// Lines stored since the last report.
     pub epoch: BTreeSet<LineAddr>,
     stores: u64,
 }
@@ -153,10 +155,15 @@ pub fn ranged(opcode: Opcode, range: PageRange) -> Command {
 
 /// A buffer for records, and harvests by hand into it.
 pub struct Buffer {
+    /// Where it is.
     pub region: DmaRegion,
 }
 
 impl Buffer {
+    /// 64 KiB.
+    ///
+    /// # Errors
+    /// The carrier's.
     pub fn new<C: Carrier>(device: &mut Device<C>) -> Result<Self, Error> {
         Ok(Self { region: device.carrier_mut().dma_alloc(1 << 16)? })
     }

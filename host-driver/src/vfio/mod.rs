@@ -6,7 +6,7 @@
 //!
 //! * [`locate`]: finds the device and says what is in the way.
 //! * [`VfioError`]: each with what to do about it.
-//! * [`IovaSpace`](iova::IovaSpace): addresses for DMA.
+//! * `iova`: addresses for DMA.
 
 mod error;
 mod iova;
@@ -23,6 +23,7 @@ use memmap2::{MmapMut, MmapOptions, MmapRaw};
 use std::collections::BTreeMap;
 use std::io;
 use std::mem::ManuallyDrop;
+use std::ops::Deref;
 use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -68,8 +69,8 @@ pub struct VfioCarrier {
     /// The kernel wants the device back.
     leaving: EventFd,
     counts: [u64; VECTORS as usize],
-    /// Closed before the container, see [`Drop`].
-    device: ManuallyDrop<VfioDevice>,
+    /// Closed behind its mappings and before the container, which is the order of the fields.
+    device: OpenDevice,
     container: Arc<VfioContainer>,
 }
 
@@ -101,17 +102,9 @@ impl VfioCarrier {
                 vfio_ioctls::VfioError::GroupViable => VfioError::SharedGroup { bdf, group: place.group },
                 source => VfioError::Kernel { bdf, what: "open the device", source },
             })?;
-        let device = ManuallyDrop::new(device);
-        let registers = map_bar(&device, bdf, &REGISTER_BAR);
-        let window = map_bar(&device, bdf, &WINDOW_BAR);
-        // From here on dropping it closes the device.
-        let (registers, window) = match (registers, window) {
-            (Ok(registers), Ok(window)) => (registers, window),
-            (Err(error), _) | (_, Err(error)) => {
-                close(device);
-                return Err(error);
-            }
-        };
+        let device = OpenDevice(ManuallyDrop::new(device));
+        let registers = map_bar(&device, bdf, &REGISTER_BAR)?;
+        let window = map_bar(&device, bdf, &WINDOW_BAR)?;
         let mut carrier = Self {
             bdf,
             registers,
@@ -234,11 +227,27 @@ fn map_bar(device: &VfioDevice, bdf: Bdf, bar: &Bar) -> Result<MmapRaw, VfioErro
     mapped.map_err(|source| VfioError::File { path: format!("{bdf}, BAR{}", bar.index).into(), source })
 }
 
-/// Closes a device, whatever became of it.
-fn close(device: ManuallyDrop<VfioDevice>) {
-    // vfio-ioctls looks the group up in sysfs once more and panics if the device was pulled out meanwhile. The kernel
-    // has closed what it had to by then.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(ManuallyDrop::into_inner(device))));
+/// A device that is closed whatever became of it.
+struct OpenDevice(ManuallyDrop<VfioDevice>);
+
+impl Deref for OpenDevice {
+    type Target = VfioDevice;
+
+    fn deref(&self) -> &VfioDevice {
+        &self.0
+    }
+}
+
+impl Drop for OpenDevice {
+    fn drop(&mut self) {
+        // vfio-ioctls looks the group up in sysfs once more and panics if the device was pulled out meanwhile. The kernel
+        // has closed what it had to by then.
+        let close = || {
+            // SAFETY: it is dropped once, here, and nothing uses it afterwards.
+            unsafe { ManuallyDrop::drop(&mut self.0) };
+        };
+        let _ = catch_unwind(AssertUnwindSafe(close));
+    }
 }
 
 impl Carrier for VfioCarrier {
@@ -398,11 +407,9 @@ impl Drop for VfioCarrier {
         // It is closed next, which disables them too.
         let _ = self.device.disable_irq(VFIO_PCI_MSIX_IRQ_INDEX);
         for (&iova, memory) in &self.memory {
-            // What stays mapped ends with the container, before the memory is given back.
+            // What stays mapped ends with the container; until then the kernel keeps its pages.
             let _ = self.container.vfio_dma_unmap(iova, memory.len());
         }
-        // SAFETY: nothing uses the device afterwards.
-        close(ManuallyDrop::new(unsafe { ManuallyDrop::take(&mut self.device) }));
     }
 }
 
