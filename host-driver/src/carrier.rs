@@ -68,6 +68,12 @@ pub enum CarrierError {
         /// Which device, and how it is known.
         what: String,
     },
+    /// Somebody removes the device, or takes it away from this process.
+    #[error("{name}: the kernel wants the device back, to remove it or for another driver: close it")]
+    Leaving {
+        /// Name of the carrier.
+        name: String,
+    },
     /// Something that only this carrier knows.
     #[error("{0}")]
     Other(String),

@@ -22,16 +22,20 @@ mod arena;
 mod carrier;
 mod device;
 mod error;
+pub mod pci;
 mod queue;
 #[cfg(test)]
 mod ram;
 mod ranges;
 pub mod regs;
-#[cfg(feature = "vfio-user")]
+#[cfg(any(feature = "vfio", feature = "vfio-user"))]
 pub mod shared_memory;
 mod span;
 mod target;
 mod track;
+pub mod translate;
+#[cfg(feature = "vfio")]
+pub mod vfio;
 #[cfg(feature = "vfio-user")]
 pub mod vfio_user;
 mod window;

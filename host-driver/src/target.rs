@@ -52,9 +52,6 @@ pub enum TargetError {
     /// A target without the host that a verb needs.
     #[error("target {0}: the caches in front of the device must be simulated here; use model or rtl")]
     NotSimulated(Target),
-    /// A target that can be named but not opened.
-    #[error("target {0}: not built yet; use model, rtl or vfio-user:PATH")]
-    NotBuilt(Target),
 }
 
 impl FromStr for Target {

@@ -1,7 +1,8 @@
 //! Commands that are refused, and commands that end early.
 
 use crate::Outcome;
-use crate::world::{Buffer, Log, answer, expect, line, pages, ranged, same_lines};
+use crate::meddler::Meddler;
+use crate::world::{Buffer, Log, answer, expect, line, pages, ranged, same_lines, submit_together};
 use std::collections::BTreeSet;
 use tideline_abi::command::{Command, ENTRY_BYTES, Opcode, Status, flag};
 use tideline_driver::{Carrier, Device, Frame, Gather, Generation, LineAddr, Recall};
@@ -137,21 +138,20 @@ pub fn wrong_states_stop_at_the_page<C: Carrier>(mut device: Device<C>) -> Outco
 }
 
 /// One range command at a time; the others answer beside it.
-pub fn busy_while_a_command_runs<C: Carrier>(mut device: Device<C>) -> Outcome {
+pub fn busy_while_a_command_runs<C: Carrier>(device: Device<C>) -> Outcome {
+    let mut device = Device::open(Meddler::new(device.close()?))?;
     let buffer = Buffer::new(&mut device)?;
     let range = pages(0, 4096);
     device.map(range, Frame(0))?;
-    let running = device.submit(&Command { flags: flag::TRACK_SET, ..ranged(Opcode::Track, range) })?;
-    let mut beside = Vec::new();
-    for opcode in RANGED {
-        beside.push((device.submit(&good(opcode, &buffer))?, Status::Busy));
-    }
-    beside.push((device.submit(&Command::new(Opcode::Identify))?, Status::Success));
-    beside.push((device.submit(&answer(Opcode::HarvestAck, 99))?, Status::BadSequence));
-    for (id, status) in beside {
+    let mut commands = vec![Command { flags: flag::TRACK_SET, ..ranged(Opcode::Track, range) }];
+    commands.extend(RANGED.map(|opcode| good(opcode, &buffer)));
+    commands.extend([Command::new(Opcode::Identify), answer(Opcode::HarvestAck, 99)]);
+    let ids = submit_together(&mut device, &commands)?;
+    let statuses = [Status::Busy; RANGED.len()].into_iter().chain([Status::Success, Status::BadSequence]);
+    for (&id, status) in ids[1..].iter().zip(statuses) {
         assert_eq!(device.wait(id)?.status, status as u16, "{id}");
     }
-    let completion = device.wait(running)?;
+    let completion = device.wait(ids[0])?;
     assert_eq!((completion.status, completion.cursor), (Status::Success as u16, 4096));
     Ok(())
 }
@@ -176,7 +176,8 @@ pub fn busy_while_a_result_waits<C: Carrier>(mut device: Device<C>) -> Outcome {
 }
 
 /// ABORT ends a running harvest: its lines come again, under a higher generation.
-pub fn abort_merges_back<C: Carrier>(mut device: Device<C>) -> Outcome {
+pub fn abort_merges_back<C: Carrier>(device: Device<C>) -> Outcome {
+    let mut device = Device::open(Meddler::new(device.close()?))?;
     let buffer = Buffer::new(&mut device)?;
     let range = pages(0, 512);
     device.map(range, Frame(0))?;
@@ -186,8 +187,13 @@ pub fn abort_merges_back<C: Carrier>(mut device: Device<C>) -> Outcome {
         log.store(&mut device, LineAddr::new(page, (page.0 % 64) as u8))?;
     }
     let before = device.generation()?;
-    let harvest = device.submit(&buffer.command(range))?;
-    let abort = device.submit(&answer(Opcode::Abort, harvest.raw().into()))?;
+    // The identifiers of commands count up.
+    let last = device.submit(&Command::new(Opcode::Identify))?;
+    device.wait(last)?;
+    let target = last.raw() + 1;
+    let commands = [buffer.command(range), answer(Opcode::Abort, target.into())];
+    let [harvest, abort] = submit_together(&mut device, &commands)?[..] else { unreachable!("two commands") };
+    assert_eq!(harvest.raw(), target);
     assert_eq!(device.wait(harvest)?.status, Status::Aborted as u16);
     assert_eq!(device.wait(abort)?.status, Status::Success as u16);
     assert_eq!(device.generation()?, Generation(before.0 + 1));

@@ -10,14 +10,17 @@ mod commands;
 mod faults;
 mod identity;
 mod kv;
-mod meddler;
+pub mod meddler;
 mod memory;
 mod partial;
 mod queues;
+pub mod results;
 mod trackers;
 mod tracking;
+mod translation;
 mod window;
-mod world;
+mod wipe;
+pub mod world;
 
 pub use commands::*;
 pub use faults::*;
@@ -28,12 +31,14 @@ pub use partial::*;
 pub use queues::*;
 pub use trackers::*;
 pub use tracking::*;
+pub use translation::*;
 pub use window::*;
+pub use wipe::wipe;
 
 /// How a test ends.
 pub type Outcome = Result<(), tideline_driver::Error>;
 
-/// Makes a `#[test]` of every body of this crate, each on a carrier of its own.
+/// Makes a `#[test]` of every body of this crate, each on a carrier of its own, and keeps its [result](results).
 ///
 /// ```ignore
 /// tideline_tests::for_carrier!(tideline_model::ModelCarrier::new());
@@ -41,11 +46,20 @@ pub type Outcome = Result<(), tideline_driver::Error>;
 #[macro_export]
 macro_rules! for_carrier {
     ($carrier:expr) => {
-        $crate::for_carrier! { $carrier;
+        $crate::every_body! { [$crate::tests_on] [$carrier] }
+    };
+}
+
+/// Calls another macro with an argument and the names of all bodies: `then! { [argument] name name ... }`.
+#[macro_export]
+macro_rules! every_body {
+    ([$($then:tt)+] $argument:tt) => {
+        $($then)+! { $argument
             abort_merges_back
             accessed_lines_are_harvested
             arena_in_tracked_memory
             bad_commands_get_their_status
+            buffers_become_ranges
             busy_while_a_command_runs
             busy_while_a_result_waits
             completion_queue_full
@@ -88,11 +102,19 @@ macro_rules! for_carrier {
             wrong_states_stop_at_the_page
         }
     };
-    ($carrier:expr; $($body:ident)*) => {
+}
+
+/// A `#[test]` of each body.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! tests_on {
+    ([$carrier:expr] $($body:ident)*) => {
         $(
             #[test]
             fn $body() -> $crate::Outcome {
-                $crate::$body(::tideline_driver::Device::open($carrier)?)
+                $crate::results::kept(env!("CARGO_TARGET_TMPDIR"), module_path!(), stringify!($body), || {
+                    $crate::$body(::tideline_driver::Device::open($carrier)?)
+                })
             }
         )*
     };

@@ -9,6 +9,7 @@ use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova, LineAddr};
 
 /// Passes everything on, except for what it was told to spoil.
 pub struct Meddler<C> {
+    /// The carrier behind it.
     pub inner: C,
     /// This register reads as this value.
     pub lie: Option<(u32, u32)>,
@@ -22,6 +23,8 @@ pub struct Meddler<C> {
     pub store_after: Option<(u32, LineAddr)>,
     /// Successful completions of harvests get this status, and these flags besides theirs.
     pub spoil: Option<(Status, u16)>,
+    /// The window begins at this host physical address.
+    pub window_base: Option<u64>,
 }
 
 /// Counts down: true when it was at 0 already.
@@ -32,6 +35,7 @@ fn is_due(count: &mut Option<u32>) -> bool {
 }
 
 impl<C> Meddler<C> {
+    /// Passes everything on.
     pub fn new(inner: C) -> Self {
         Self {
             inner,
@@ -41,6 +45,7 @@ impl<C> Meddler<C> {
             reset_after: None,
             store_after: None,
             spoil: None,
+            window_base: None,
         }
     }
 }
@@ -114,7 +119,7 @@ impl<C: Carrier> Carrier for Meddler<C> {
     }
 
     fn window_base(&self) -> u64 {
-        self.inner.window_base()
+        self.window_base.unwrap_or_else(|| self.inner.window_base())
     }
 
     fn frames(&self) -> u32 {

@@ -1,13 +1,15 @@
 //! What the tests share: a seeded generator, a log of stores, commands by hand.
 
+use crate::meddler::Meddler;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet};
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag};
 use tideline_abi::cxl::Line;
+use tideline_abi::regs::SqTail;
 use tideline_driver::{
-    Carrier, Device, DmaRegion, Error, Frame, Iova, LineAddr, PageIndex, PageRange, Report,
+    Carrier, CommandId, Device, DmaRegion, Error, Frame, Iova, LineAddr, PageIndex, PageRange, Report,
 };
 
 const DEFAULT_SEED: u64 = 0x71de_11fe;
@@ -50,7 +52,9 @@ pub fn pattern(value: u64) -> Line {
 /// The host's own log: what it stored last, and which lines since the last report.
 #[derive(Default)]
 pub struct Log {
+    /// Every line that was stored, and its data.
     pub memory: BTreeMap<LineAddr, Line>,
+    /// Lines stored since the last report.
     pub epoch: BTreeSet<LineAddr>,
     stores: u64,
 }
@@ -130,6 +134,20 @@ pub fn expect<C: Carrier>(
     Ok(completion)
 }
 
+/// Submits commands with one doorbell: the device fetches one behind the other, however slow this program is.
+pub fn submit_together<C: Carrier>(
+    device: &mut Device<Meddler<C>>,
+    commands: &[Command],
+) -> Result<Vec<CommandId>, Error> {
+    let tail = device.carrier_mut().read32(SqTail::OFFSET)?;
+    device.carrier_mut().deaf = Some(SqTail::OFFSET);
+    let ids = commands.iter().map(|command| device.submit(command)).collect::<Result<Vec<_>, _>>()?;
+    let tail = (tail + commands.len() as u32) % (1 << device.options().sq_log2);
+    device.carrier_mut().deaf = None;
+    device.carrier_mut().write32(SqTail::OFFSET, tail)?;
+    Ok(ids)
+}
+
 /// A command over pages.
 pub fn ranged(opcode: Opcode, range: PageRange) -> Command {
     Command { page: range.first().0, count: range.count(), ..Command::new(opcode) }
@@ -137,10 +155,15 @@ pub fn ranged(opcode: Opcode, range: PageRange) -> Command {
 
 /// A buffer for records, and harvests by hand into it.
 pub struct Buffer {
+    /// Where it is.
     pub region: DmaRegion,
 }
 
 impl Buffer {
+    /// 64 KiB.
+    ///
+    /// # Errors
+    /// The carrier's.
     pub fn new<C: Carrier>(device: &mut Device<C>) -> Result<Self, Error> {
         Ok(Self { region: device.carrier_mut().dma_alloc(1 << 16)? })
     }

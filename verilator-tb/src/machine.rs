@@ -8,8 +8,9 @@ use crate::rtl_device::{DeviceError, RtlConfig, RtlDevice};
 use tideline_abi::cxl::{Channels, Line};
 use tideline_abi::geometry::{LINE_BYTES, WINDOW_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{BAR0_BYTES, Status};
+use tideline_driver::vfio::VfioCarrier;
 use tideline_driver::vfio_user::VfioUser;
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Hpa, Iova, Target, TargetError};
+use tideline_driver::{Carrier, CarrierError, DmaRegion, Hpa, Iova, Target};
 use tideline_model::{HostMemory, ModelDevice};
 
 /// A device as a machine needs it.
@@ -250,9 +251,7 @@ pub fn open_carrier(target: &Target, config: MachineConfig) -> Result<Box<dyn Ca
         Target::Model => Box::new(open(Simulated::Model, config)?),
         Target::Rtl => Box::new(open(Simulated::Rtl(RtlConfig::fast(config.frames)), config)?),
         Target::VfioUser(path) => Box::new(VfioUser::connect(path)?),
-        Target::Vfio(_) => {
-            return Err(CarrierError::Other(TargetError::NotBuilt(target.clone()).to_string()));
-        }
+        &Target::Vfio(bdf) => Box::new(VfioCarrier::open(bdf)?),
     })
 }
 

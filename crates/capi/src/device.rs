@@ -4,8 +4,9 @@ use crate::DeviceHandle;
 use crate::handles::{check_out, close_device, insert_device, put, with_device};
 use crate::status::{Failure, Status, call};
 use std::ffi::{CStr, c_char};
+use tideline_driver::vfio::VfioCarrier;
 use tideline_driver::vfio_user::VfioUser;
-use tideline_driver::{Carrier, Device, Frame, PageIndex, PageRange, Target, TargetError};
+use tideline_driver::{Carrier, CarrierError, Device, Frame, PageIndex, PageRange, Target};
 
 /// What a device says of itself.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +58,7 @@ fn carrier(target: &Target) -> Result<Box<dyn Carrier + Send>, Failure> {
             format!("target {target} is not in this library: run `tideline serve` and open vfio-user:PATH"),
         )),
         Target::VfioUser(path) => Ok(Box::new(VfioUser::connect(path)?)),
-        Target::Vfio(_) => Err(TargetError::NotBuilt(target.clone()).into()),
+        &Target::Vfio(bdf) => Ok(Box::new(VfioCarrier::open(bdf).map_err(CarrierError::from)?)),
     }
 }
 

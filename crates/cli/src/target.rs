@@ -11,7 +11,8 @@ pub type Simulation = Machine<Box<dyn LineDevice>>;
 /// Which device to use, wherever it is.
 #[derive(Clone, Debug, Args)]
 pub struct AnyTarget {
-    /// The device: rtl, the Verilated RTL, model, the golden model, or vfio-user:PATH, one that `tideline serve` serves
+    /// The device: rtl, the Verilated RTL, model, the golden model, vfio-user:PATH, one that `tideline serve` serves, or
+    /// vfio:BDF, a board that is bound to vfio-pci
     #[arg(long = "target", value_name = "TARGET", default_value = "rtl")]
     pub name: Name,
 }

@@ -4,6 +4,7 @@ mod generate;
 mod lint;
 mod mutate;
 mod mutations;
+mod results;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -23,6 +24,7 @@ enum Chore {
     Generate(generate::Generate),
     Lint(lint::Lint),
     Mutate(mutate::Mutate),
+    Results(results::Results),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
         Chore::Generate(chore) => chore.run(),
         Chore::Lint(chore) => chore.run(),
         Chore::Mutate(chore) => chore.run(),
+        Chore::Results(chore) => chore.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

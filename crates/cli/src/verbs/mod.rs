@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod demo;
 pub mod info;
+pub mod list;
 pub mod record;
 pub mod regs;
 pub mod replay;
