@@ -1,12 +1,13 @@
 //! What the Tideline device and its software agree on, stated once.
 //!
-//! Registers ([`regs`]), commands and completions ([`command`]), the page descriptor ([`descriptor`]), the
+//! Registers ([`regs`]), the kinds of link ([`attach`]), commands and completions ([`command`]), the page descriptor ([`descriptor`]), the
 //! CXL.mem line protocol ([`cxl`]) and the kinds of commit slot ([`slot`]). The RTL takes its constants from
 //! here ([`named_constants`]), the driver and the model their types, the documentation its tables
 //! ([`render`]). This crate depends on nothing.
 
 mod macros;
 
+pub mod attach;
 pub mod command;
 pub mod cxl;
 pub mod descriptor;
@@ -50,6 +51,7 @@ pub const CODE_TABLES: &[CodeTable] = &[
     cxl::MetaField::TABLE,
     cxl::MetaValue::TABLE,
     cxl::SnpType::TABLE,
+    attach::Attach::TABLE,
     command::Opcode::TABLE,
     command::Status::TABLE,
     descriptor::PageState::TABLE,
@@ -77,6 +79,9 @@ pub fn named_constants() -> Vec<(String, u64)> {
         ("DEFERRED_ENTRIES", size::DEFERRED_ENTRIES),
     ] {
         all.push((format!("size::{name}"), value));
+    }
+    for (name, value) in [("TRACK", regs::cap::TRACK), ("TRACK_ALONE", regs::cap::TRACK_ALONE)] {
+        all.push((format!("cap::{name}"), value));
     }
     for bit in regs::BIT_NAMES
         .iter()

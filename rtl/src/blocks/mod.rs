@@ -3,6 +3,9 @@
 // The derives of rust-hdl write public methods without documentation.
 #[allow(missing_docs)]
 pub mod axi;
+pub mod axi_burst;
+pub mod axi_front;
+pub mod axi_top;
 pub mod channels;
 pub mod coherence_snooper;
 pub mod colour_fence;
@@ -29,6 +32,7 @@ pub mod transpose;
 #[allow(missing_docs)]
 pub mod types;
 
+use axi_top::AxiTop;
 use cxl_top::CxlTop;
 use rust_hdl_core::prelude::*;
 use sim_top::SimTop;
@@ -36,6 +40,13 @@ use sim_top::SimTop;
 /// The device for a CXL.mem link, ready to be emitted.
 pub fn cxl_top() -> CxlTop {
     let mut top = CxlTop::default();
+    top.connect_all();
+    top
+}
+
+/// The device for an AXI4 link, ready to be emitted.
+pub fn axi_top() -> AxiTop {
+    let mut top = AxiTop::default();
     top.connect_all();
     top
 }
