@@ -18,6 +18,7 @@
 //! Everything blocks for a bounded while, and no answer of a device makes the driver panic.
 
 mod addr;
+mod cache;
 mod carrier;
 mod device;
 mod error;
@@ -27,11 +28,12 @@ mod target;
 mod track;
 
 pub use addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
-pub use carrier::{Carrier, CarrierError, DmaRegion, Iova};
+pub use carrier::{Arrival, Carrier, CarrierError, DmaRegion, Iova};
 pub use device::{Capability, Device, Identity, Info, Options, Recall};
 pub use error::Error;
 pub use queue::CommandId;
 pub use target::{Bdf, Target, TargetError};
+pub use tideline_abi::attach::Attach;
 pub use track::{Exactness, Gather, Loss, PageLines, Report, Tracker};
 
 /// Generation of a device: one higher after each reset, abort or recall timeout.

@@ -9,8 +9,8 @@
 //! ```
 
 use crate::addr::{LineAddr, PageIndex, PageRange};
-use crate::carrier::{Carrier, Iova};
-use crate::device::{CAP_RECALL, CAP_TRACK, Device, decode};
+use crate::carrier::{Arrival, Carrier, Iova};
+use crate::device::{CAP_TRACK, Device, decode};
 use crate::{Error, Generation};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -50,7 +50,8 @@ pub(crate) struct Tracking {
 /// Where a report gets its lines from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gather {
-    /// The host gives up write permission first: nothing is missing.
+    /// The host gives its modified lines first: nothing is missing. The device recalls them; where it cannot, the driver
+    /// flushes them. The report says which: [`Report::exact`].
     Recall,
     /// What has reached the device so far: lines that only the host's caches hold come in a later report.
     AsIs,
@@ -185,14 +186,16 @@ impl<C: Carrier> Device<C> {
     /// [`Error::UnknownTracker`], [`Error::BadResult`], else as [`Device::execute`]. No line is lost then: it is in
     /// the next report.
     pub fn track_report(&mut self, tracker: &Tracker, gather: Gather) -> Result<Report, Error> {
-        if gather == Gather::Recall {
-            self.require(CAP_RECALL, "recall")?;
-        }
         self.sweep()?;
         let index = self.find(tracker)?;
-        let mut exact = Exactness::Recall;
+        let recall = gather == Gather::Recall && self.has_recall();
+        let mut exact = match gather {
+            Gather::AsIs => Exactness::None,
+            Gather::Recall if recall => Exactness::Recall,
+            Gather::Recall => self.flush_all(tracker.ranges())?,
+        };
         for &range in tracker.ranges() {
-            if !self.harvest(index, range, gather)? {
+            if !self.harvest(index, range, recall)? && recall {
                 exact = Exactness::None;
             }
         }
@@ -234,6 +237,15 @@ impl<C: Carrier> Device<C> {
     pub(crate) fn stop_all(&mut self) -> Result<(), Error> {
         let all = std::mem::take(&mut self.trackings);
         all.iter().flat_map(|t| t.ranges.iter()).try_for_each(|&r| self.untrack(r))
+    }
+
+    /// Flushes the ranges, and says what that is worth.
+    fn flush_all(&mut self, ranges: &[PageRange]) -> Result<Exactness, Error> {
+        let mut worst = Arrival::Proven;
+        for &range in ranges {
+            worst = worst.max(self.flush(range)?);
+        }
+        Ok(if worst == Arrival::Proven { Exactness::Flush } else { Exactness::Platform })
     }
 
     fn find(&self, tracker: &Tracker) -> Result<usize, Error> {
@@ -280,8 +292,8 @@ impl<C: Carrier> Device<C> {
     }
 
     /// Harvests a range into the pending lines of a tracking; true if all of it was recalled first.
-    fn harvest(&mut self, index: usize, range: PageRange, gather: Gather) -> Result<bool, Error> {
-        let recall = if gather == Gather::Recall { flag::HARVEST_RECALL } else { 0 };
+    fn harvest(&mut self, index: usize, range: PageRange, recall: bool) -> Result<bool, Error> {
+        let recall = if recall { flag::HARVEST_RECALL } else { 0 };
         let mut command = Command {
             flags: recall | flag::HARVEST_CLEAR,
             page: range.first().0,

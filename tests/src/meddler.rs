@@ -1,7 +1,7 @@
 //! A carrier that meddles with another one's traffic.
 
 use tideline_abi::cxl::Line;
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
+use tideline_driver::{Arrival, Carrier, CarrierError, DmaRegion, Iova};
 
 /// Passes everything on, except for what it was told to spoil.
 pub struct Meddler<C> {
@@ -12,11 +12,15 @@ pub struct Meddler<C> {
     pub deaf: Option<u32>,
     /// Reads of DMA memory longer than a queue entry fail.
     pub unreadable: bool,
+    /// What every flush is said to be worth.
+    pub arrival: Option<Arrival>,
+    /// Lines read back so far.
+    pub read_backs: u32,
 }
 
 impl<C> Meddler<C> {
     pub fn new(inner: C) -> Self {
-        Self { inner, lie: None, deaf: None, unreadable: false }
+        Self { inner, lie: None, deaf: None, unreadable: false, arrival: None, read_backs: 0 }
     }
 }
 
@@ -77,5 +81,18 @@ impl<C: Carrier> Carrier for Meddler<C> {
 
     fn store_line(&mut self, offset: u64, data: &Line) -> Result<(), CarrierError> {
         self.inner.store_line(offset, data)
+    }
+
+    fn window_memory(&mut self) -> Option<std::ptr::NonNull<[u8]>> {
+        self.inner.window_memory()
+    }
+
+    fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
+        self.inner.flush(offset, len).map(|arrival| self.arrival.unwrap_or(arrival))
+    }
+
+    fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+        self.read_backs += 1;
+        self.inner.read_back(offset)
     }
 }

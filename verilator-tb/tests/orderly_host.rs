@@ -7,14 +7,20 @@ use tideline_abi::cxl::{
     Channels, DrsOpcode, Line, M2sReq, M2sRwd, MetaValue, NdrOpcode, ReqOpcode, RspOpcode, RwdOpcode,
     S2mBisnp, S2mDrs, S2mNdr, SnpOpcode,
 };
-use tideline_driver::Hpa;
+use tideline_driver::{Attach, Hpa};
 use tideline_tb::host::{Access, EpochPage, OrderlyConfig, OrderlyError, OrderlyHost, State};
 
 const BASE: u64 = 0x10_0000_0000;
 
 /// Two sets of one way each: every second line evicts.
 fn tiny() -> OrderlyHost {
-    OrderlyHost::new(OrderlyConfig { bytes: 128, ways: 1, window_base: Hpa(BASE), window_pages: 4 })
+    OrderlyHost::new(OrderlyConfig {
+        bytes: 128,
+        ways: 1,
+        window_base: Hpa(BASE),
+        window_pages: 4,
+        attach: Attach::Cxl,
+    })
 }
 
 fn line(n: u64) -> Hpa {
@@ -170,7 +176,8 @@ fn a_clean_line_leaves_silently() {
 
 #[test]
 fn the_least_recently_used_line_leaves() {
-    let config = OrderlyConfig { bytes: 256, ways: 4, window_base: Hpa(BASE), window_pages: 4 };
+    let config =
+        OrderlyConfig { bytes: 256, ways: 4, window_base: Hpa(BASE), window_pages: 4, attach: Attach::Cxl };
     let (mut host, mut bench) = (OrderlyHost::new(config), Bench::default());
     (0..4).for_each(|n| bench.fetch(&mut host, n, false));
     assert_eq!(host.load(0, line(0)), Access::Hit);
@@ -358,6 +365,7 @@ fn hits_per_second() {
             ways: 16,
             window_base: Hpa(BASE),
             window_pages: tideline_abi::geometry::WINDOW_PAGES,
+            attach: Attach::Cxl,
         };
         let (mut host, mut bench) = (OrderlyHost::new(config), Bench::default());
         (0..lines).for_each(|n| bench.fetch(&mut host, n, true));
