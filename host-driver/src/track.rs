@@ -13,6 +13,7 @@ use crate::carrier::{Arrival, Carrier, Iova};
 use crate::device::{CAP_TRACK, Device, decode};
 use crate::{Error, Generation};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag, result_flag};
@@ -68,6 +69,17 @@ pub enum Exactness {
     Platform,
     /// Nothing: lines that only the host's caches hold are missing.
     None,
+}
+
+impl fmt::Display for Exactness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Recall => "recall",
+            Self::Flush => "flush",
+            Self::Platform => "platform",
+            Self::None => "none",
+        })
+    }
 }
 
 /// Why every tracked line counts as dirty.

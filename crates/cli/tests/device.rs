@@ -11,9 +11,19 @@ fn info() {
     for target in ["model", "rtl"] {
         let run = tideline(&["info", "--target", target]);
         assert_eq!(run.code, 0, "{}", run.stderr);
-        for words in [target, "1.0.0", "65,536 pages, 256MiB", "64 bytes", "track", "recall"] {
+        for words in [target, "1.0.0", "65,536 pages, 256MiB", "64 bytes", "CXL.mem", "track", "recall"] {
             assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
         }
+    }
+}
+
+#[test]
+fn info_of_a_device_on_axi() {
+    for target in ["model", "rtl"] {
+        let run = tideline(&["info", "--target", target, "--attach", "axi"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stdout.contains("AXI4") && run.stdout.contains("track (identifier 1"), "{}", run.stdout);
+        assert!(!run.stdout.contains("recall (identifier"), "{}", run.stdout);
     }
 }
 
@@ -45,6 +55,10 @@ fn rtl_emit() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     let top = fs::read_to_string(out.join("tideline_cxl_top.v")).unwrap();
     assert!(top.contains("module tideline_cxl_top") && top.contains("m2s_req_valid"));
+    let axi = folder.path("axi");
+    assert_eq!(tideline(&["rtl", "emit", "--attach", "axi", "--out", text(&axi)]).code, 0);
+    let top = fs::read_to_string(axi.join("tideline_axi_top.v")).unwrap();
+    assert!(top.contains("s_axi_awaddr") && !top.contains("m2s_req_valid,"));
     assert!(fs::read_to_string(out.join("tideline_abi.vh")).unwrap().contains("TIDELINE_REG_ID"));
 }
 
