@@ -6,6 +6,7 @@
 //!
 //! Random tests print their seed; set `TIDELINE_SEED` to repeat one.
 
+mod attach;
 mod commands;
 mod faults;
 mod identity;
@@ -15,6 +16,7 @@ mod queues;
 mod tracking;
 mod world;
 
+pub use attach::*;
 pub use commands::*;
 pub use faults::*;
 pub use identity::*;
@@ -34,6 +36,8 @@ pub type Outcome = Result<(), tideline_driver::Error>;
 macro_rules! for_carrier {
     ($carrier:expr) => {
         $crate::for_carrier! { $carrier;
+            a_flush_without_proof_says_so
+            a_store_that_stays_in_the_cache_is_found
             abort_merges_back
             accessed_lines_are_harvested
             bad_commands_get_their_status

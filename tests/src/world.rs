@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag};
 use tideline_abi::cxl::Line;
 use tideline_driver::{
-    Carrier, Device, DmaRegion, Error, Frame, Iova, LineAddr, PageIndex, PageRange, Report,
+    Carrier, Device, DmaRegion, Error, Exactness, Frame, Iova, LineAddr, PageIndex, PageRange, Recall, Report,
 };
 
 const DEFAULT_SEED: u64 = 0x71de_11fe;
@@ -128,6 +128,22 @@ pub fn expect<C: Carrier>(
     let completion = device.wait(id)?;
     assert_eq!(Status::from_code(completion.status.into()), Some(status), "{command:?}");
     Ok(completion)
+}
+
+/// The host gives up its modified lines: by recall, or where the device has none, by a flush. So a harvest made by hand
+/// afterwards finds them on every attach.
+pub fn give_up<C: Carrier>(device: &mut Device<C>, range: PageRange, what: Recall) -> Result<(), Error> {
+    if device.has_recall() { device.recall(range, what) } else { device.flush(range).map(drop) }
+}
+
+/// Before a harvest made by hand: recalls by itself, or is flushed here.
+pub fn flush_if_needed<C: Carrier>(device: &mut Device<C>, range: PageRange) -> Result<(), Error> {
+    if device.has_recall() { Ok(()) } else { device.flush(range).map(drop) }
+}
+
+/// What a report of everything owes its completeness to, in a simulation.
+pub fn exactness<C: Carrier>(device: &Device<C>) -> Exactness {
+    if device.has_recall() { Exactness::Recall } else { Exactness::Flush }
 }
 
 /// A command over pages.
