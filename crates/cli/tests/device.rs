@@ -67,7 +67,13 @@ fn bench() {
     let run = tideline(&["bench", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let results = run.json();
-    for key in ["read_lines_per_cycle", "write_lines_per_cycle", "mixed_lines_per_cycle"] {
+    for key in [
+        "read_lines_per_cycle",
+        "write_lines_per_cycle",
+        "mixed_lines_per_cycle",
+        "axi_read_lines_per_cycle",
+        "axi_write_lines_per_cycle",
+    ] {
         let lines = results["rtl"][key].as_f64().unwrap();
         assert!((0.25..=2.0).contains(&lines), "{key}: {lines}");
     }

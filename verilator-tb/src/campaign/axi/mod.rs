@@ -178,6 +178,8 @@ pub struct AxiSummary {
     pub tracks: u64,
     /// Commit slots compared with the model.
     pub slots: u64,
+    /// Snoops of MAP that the front answered.
+    pub snoops: u64,
 }
 
 impl AxiSummary {
@@ -204,7 +206,8 @@ impl AxiSummary {
                 missing.push(format!("{name}, ID {id}"));
             }
         }
-        let counts = [self.harvests, self.nacks, self.aborts, self.resets, self.moves, self.tracks];
+        let Self { harvests, nacks, aborts, resets, moves, tracks, snoops, .. } = *self;
+        let counts = [harvests, nacks, aborts, resets, moves, tracks, snoops];
         if counts.contains(&0) || self.strobes.contains(&0) {
             missing.push(format!("a kind of command, or of strobes: {self}"));
         }
@@ -232,7 +235,7 @@ impl fmt::Display for AxiSummary {
         write!(
             f,
             "  {} harvests ({} continued, {} refused), {} lines reported, {} ABORT, {} resets, {} moves, {} TRACK, \
-             {} slots compared",
+             {} slots compared, {} snoops",
             self.harvests,
             self.partial,
             self.nacks,
@@ -241,7 +244,8 @@ impl fmt::Display for AxiSummary {
             self.resets,
             self.moves,
             self.tracks,
-            self.slots
+            self.slots,
+            self.snoops
         )
     }
 }
@@ -325,6 +329,7 @@ fn drive(rtl: &RtlConfig, config: &AxiConfig, host: &mut Host) -> Result<(), Axi
         device.take_commits(&mut commits);
         for commit in commits.drain(..) {
             host.summary.slots += 1;
+            host.summary.snoops += u64::from(commit.slot.kind == SlotKind::BiRsp);
             let model = lockstep(&mut core, &commit);
             let line = matches!(commit.slot.kind, SlotKind::Req | SlotKind::Write | SlotKind::BiRsp);
             if model != commit || line && commit.lane.1 {
