@@ -22,6 +22,7 @@ const INTERFACES: &[(&str, &str)] = &[
     ("s2m_bisnp_", "S2mBisnpPins"),
     ("m_axi_dram_", "Axi4Pins"),
     ("m_axi_host_", "Axi4Pins"),
+    ("s_axi_", "AxiSubordinatePins"),
     ("s_axil_", "AxiLitePins"),
     ("probe_", "ProbePins"),
 ];

@@ -27,7 +27,10 @@
 #define TIDELINE_REG_CAP_HEAD                     0x010u /* Offset of the first capability. */
 #define TIDELINE_CAP_HEAD_OFFSET_SHIFT 0u
 #define TIDELINE_CAP_HEAD_OFFSET_MASK 0x00000fffu /* Byte offset in BAR0, 0 = none. */
-#define TIDELINE_REG_CAP_TRACK                    0x020u /* Capability: line tracking (TRACK, HARVEST). */
+#define TIDELINE_REG_ATTACH                       0x014u /* How the device is attached to its host; never changes. */
+#define TIDELINE_ATTACH_KIND_SHIFT 0u
+#define TIDELINE_ATTACH_KIND_MASK 0x00000003u /* 0 = CXL.mem with back-invalidate, 1 = AXI4, no recall. */
+#define TIDELINE_REG_CAP_TRACK                    0x020u /* Capability: line tracking (TRACK, HARVEST). The last one of a device on AXI4. */
 #define TIDELINE_CAP_TRACK_ID_SHIFT 0u
 #define TIDELINE_CAP_TRACK_ID_MASK 0x000000ffu /* Capability identifier: 1 = track. */
 #define TIDELINE_CAP_TRACK_VERSION_SHIFT 8u
@@ -224,6 +227,10 @@
 #define TIDELINE_SNP_TYPE_SNP_DATA            0x1u /* The host wants at least a shared copy. */
 #define TIDELINE_SNP_TYPE_SNP_CUR             0x2u /* The host wants the current value. */
 #define TIDELINE_SNP_TYPE_SNP_INV             0x3u /* The host wants to be the only one. */
+
+/* How the host's loads and stores reach a device: the ATTACH register. */
+#define TIDELINE_ATTACH_CXL                   0x0u /* CXL.mem with back-invalidate: the device can recall what the host holds. */
+#define TIDELINE_ATTACH_AXI                   0x1u /* One AXI4 subordinate, reads and writes only: the driver flushes before it harvests. */
 
 /* Command opcodes. */
 #define TIDELINE_OPCODE_IDENTIFY              0x1u /* Sizes of the device, in the completion. */

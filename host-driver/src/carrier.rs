@@ -4,6 +4,7 @@
 //! vfio-user by another process, and a board behind `/dev/vfio`. The driver sees this trait only, so that one
 //! driver and one set of tests serve all four.
 
+use crate::cache;
 use std::ops::Range;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
@@ -21,6 +22,15 @@ pub struct DmaRegion {
     pub iova: Iova,
     /// Length in bytes, a multiple of 4096.
     pub len: usize,
+}
+
+/// What is known of the write-backs of a flush when it returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Arrival {
+    /// They are in the device: each was answered, or order on the link proves that no doorbell overtakes them.
+    Proven,
+    /// They have left the CPU: that a read which comes back pushes them into the device is a property of the platform.
+    Platform,
 }
 
 /// What goes wrong between driver and device.
@@ -74,6 +84,11 @@ pub enum CarrierError {
         /// Name of the carrier.
         name: String,
     },
+    /// The carrier cannot make the CPU write its lines back.
+    #[error(
+        "this carrier cannot flush the CPU's caches, and the device has no recall: no report of it can be exact"
+    )]
+    NoFlush,
     /// Something that only this carrier knows.
     #[error("{0}")]
     Other(String),
@@ -188,6 +203,31 @@ pub trait Carrier {
         None
     }
 
+    /// Makes the CPU write back and drop its lines of a range of the window, for a device that cannot recall them. Any
+    /// offset and length: every line touched is flushed.
+    ///
+    /// A carrier that maps the window has it for free: CLFLUSHOPT (or CLFLUSH) and SFENCE over the mapping, on x86-64. A
+    /// carrier without CPU caches in front of the window says [`Arrival::Proven`].
+    ///
+    /// # Errors
+    /// [`CarrierError::NoFlush`], [`CarrierError::BadWindow`], or the device is gone.
+    fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
+        let range = mapped(self.window_memory(), offset, len)?;
+        // SAFETY: the carrier says that this memory is its window, mapped as long as it lives, and the range is inside.
+        unsafe { cache::flush(range.cast().as_ptr(), range.len()) }?;
+        Ok(Arrival::Platform)
+    }
+
+    /// Reads a line of the window past every cache: returns when the device answered. No copy of the line is left.
+    ///
+    /// # Errors
+    /// As [`Carrier::flush`].
+    fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+        let byte = mapped(self.window_memory(), offset, 1)?;
+        // SAFETY: as above.
+        unsafe { cache::read_back(byte.cast().as_ptr()) }
+    }
+
     /// An eventfd that becomes readable when interrupt `vector` fires, where the carrier has one. The carrier keeps it
     /// open.
     fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
@@ -224,6 +264,18 @@ fn lines_of(offset: u64, len: usize) -> impl Iterator<Item = LinePart> {
         done += taken;
         Some(part)
     })
+}
+
+/// A part of the mapped window.
+fn mapped(window: Option<NonNull<[u8]>>, offset: u64, len: u64) -> Result<NonNull<[u8]>, CarrierError> {
+    let window = window.ok_or(CarrierError::NoFlush)?;
+    let size = window.len() as u64;
+    if offset.checked_add(len).is_none_or(|end| end > size) {
+        return Err(CarrierError::BadWindow { offset, size });
+    }
+    // SAFETY: the offset is inside of the memory, or at its end.
+    let start = unsafe { window.cast::<u8>().add(offset as usize) };
+    Ok(NonNull::slice_from_raw_parts(start, len as usize))
 }
 
 /// A reference, or a box, carries what its target carries.
@@ -280,6 +332,12 @@ macro_rules! forward {
             }
             fn window_memory(&mut self) -> Option<NonNull<[u8]>> {
                 (**self).window_memory()
+            }
+            fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
+                (**self).flush(offset, len)
+            }
+            fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+                (**self).read_back(offset)
             }
             fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
                 (**self).interrupt_fd(vector)

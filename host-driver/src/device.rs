@@ -1,18 +1,20 @@
 //! An open device: setup, commands, window accesses.
 
 use crate::addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
-use crate::carrier::{Carrier, DmaRegion};
+use crate::carrier::{Arrival, Carrier, DmaRegion};
 use crate::queue::{CommandId, Queues};
 use crate::regs::{RegisterValue, dump};
 use crate::track::Trackings;
 use crate::{Error, Generation};
+use tideline_abi::attach::Attach;
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag};
 use tideline_abi::cxl::Line;
 use tideline_abi::descriptor::Descriptor;
 use tideline_abi::geometry::PAGE_BYTES;
 use tideline_abi::regs::{
-    self, BAR0_BYTES, CapHead, CapTrack, Ctrl, DescriptorBase, ErrorBits, Frames, ID_VALUE, Id, IntrEnable,
-    IntrState, Param0, Param1, SpoolBase, TableInit, Version, WindowBaseHi, WindowBaseLo, WindowSize,
+    self, AttachKind, BAR0_BYTES, CapHead, CapTrack, Ctrl, DescriptorBase, ErrorBits, Frames, ID_VALUE, Id,
+    IntrEnable, IntrState, Param0, Param1, SpoolBase, TableInit, Version, WindowBaseHi, WindowBaseLo,
+    WindowSize,
 };
 
 /// The major version of the interface that this driver speaks.
@@ -55,6 +57,8 @@ impl Default for Options {
 pub struct Info {
     /// Version of the interface: major, minor, patch.
     pub version: (u32, u32, u32),
+    /// How it is attached to the host.
+    pub attach: Attach,
     /// Pages of the window.
     pub pages: u32,
     /// Frames that MAP may use: device memory without the spool and the tables.
@@ -131,7 +135,7 @@ impl<C: Carrier> Device<C> {
     /// Mapped pages stay mapped: they outlive a reset, and whoever had the device before.
     ///
     /// # Errors
-    /// [`Error::WrongId`], [`Error::WrongVersion`], [`Error::BadCapability`] if it is no device for this driver,
+    /// [`Error::WrongId`], [`Error::WrongVersion`], [`Error::BadCapability`], [`Error::UnknownAttach`] if it is no device for this driver,
     /// [`Error::TooFewFrames`], [`Error::BadOption`], [`Error::NotReady`], or the carrier's.
     pub fn open_with(mut carrier: C, options: Options) -> Result<Self, Error> {
         check(&options)?;
@@ -278,6 +282,11 @@ impl<C: Carrier> Device<C> {
         Ok(range)
     }
 
+    /// The device can recall what the host holds.
+    pub fn has_recall(&self) -> bool {
+        self.info.capabilities.iter().any(|c| c.id == CAP_RECALL)
+    }
+
     pub(crate) fn require(&self, id: u8, name: &'static str) -> Result<(), Error> {
         let has = self.info.capabilities.iter().any(|c| c.id == id);
         if has { Ok(()) } else { Err(Error::NoCapability(name)) }
@@ -417,6 +426,10 @@ impl<C: Carrier> Device<C> {
     /// [`Error::Command`] with `WrongState` at the first page that is mapped already; those below it are mapped
     /// then. Else as [`Device::execute`].
     pub fn map(&mut self, range: PageRange, frame: Frame) -> Result<(), Error> {
+        if !self.has_recall() {
+            // What the CPU read of a page without a frame must not outlive it. No reading back: there is nothing to read.
+            self.drop_lines(range)?;
+        }
         self.range_command(Opcode::Map, 0, range, frame.0.into())
     }
 
@@ -429,7 +442,12 @@ impl<C: Carrier> Device<C> {
         self.sweep()?;
         match self.trackings.pages().iter().find_map(|r| r.overlap(range)) {
             Some(at) => Err(Error::StillTracked { range, at }),
-            None => self.range_command(Opcode::Unmap, 0, range, 0),
+            None => {
+                if !self.has_recall() {
+                    self.flush(range)?;
+                }
+                self.range_command(Opcode::Unmap, 0, range, 0)
+            }
         }
     }
 
@@ -443,8 +461,31 @@ impl<C: Carrier> Device<C> {
         self.range_command(Opcode::Recall, flags, range, 0)
     }
 
+    /// Makes the CPU write back and drop its lines of pages that are mapped, on every attach. Says what proves that they
+    /// are in the device; where nothing does, a line of them was read back past the caches.
+    ///
+    /// # Errors
+    /// [`Error::OutsideWindow`], or the carrier's: [`crate::CarrierError::NoFlush`] among them.
+    pub fn flush(&mut self, range: PageRange) -> Result<Arrival, Error> {
+        let arrival = self.drop_lines(range)?;
+        if arrival == Arrival::Platform {
+            self.carrier.read_back(LineAddr::new(range.first(), 0).offset())?;
+        }
+        Ok(arrival)
+    }
+
+    fn drop_lines(&mut self, range: PageRange) -> Result<Arrival, Error> {
+        let range = self.check_range(range)?;
+        let bytes = u64::from(range.count()) * PAGE_BYTES as u64;
+        Ok(self.carrier.flush(LineAddr::new(range.first(), 0).offset(), bytes)?)
+    }
+
     /// Starts (TRACK_SET, and TRACK_ACCESSED) or stops (no flags) the tracking of pages.
     pub(crate) fn track(&mut self, range: PageRange, flags: u8) -> Result<(), Error> {
+        if flags & flag::TRACK_SET != 0 && !self.has_recall() {
+            // Stores of before must not be written back after.
+            self.flush(range)?;
+        }
         self.range_command(Opcode::Track, flags, range, 0)
     }
 
@@ -572,8 +613,11 @@ fn inspect<C: Carrier>(carrier: &mut C) -> Result<Info, Error> {
     if frames <= tables {
         return Err(Error::TooFewFrames { frames, tables });
     }
+    let kind = AttachKind(carrier.read32(AttachKind::OFFSET)?).kind();
+    let attach = Attach::from_code(kind.into()).ok_or(Error::UnknownAttach { kind })?;
     Ok(Info {
         version: (major, minor, version.patch()),
+        attach,
         pages,
         frames: frames - tables,
         bi_tags: param0.bi_tags(),

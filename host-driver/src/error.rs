@@ -40,6 +40,12 @@ pub enum Error {
         /// Bytes of BAR0.
         limit: u32,
     },
+    /// A device on a link that this driver does not know.
+    #[error("ATTACH reads kind {kind}: this driver knows 0 (CXL.mem) and 1 (AXI4)")]
+    UnknownAttach {
+        /// The field.
+        kind: u32,
+    },
     /// The device lacks something that was asked for.
     #[error("the device has no capability {0}")]
     NoCapability(&'static str),

@@ -19,6 +19,7 @@
 
 mod addr;
 mod arena;
+mod cache;
 mod carrier;
 mod device;
 mod error;
@@ -42,12 +43,13 @@ mod window;
 
 pub use addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
 pub use arena::Arena;
-pub use carrier::{Carrier, CarrierError, DmaRegion, Iova};
+pub use carrier::{Arrival, Carrier, CarrierError, DmaRegion, Iova};
 pub use device::{Capability, Device, Identity, Info, Options, Recall};
 pub use error::Error;
 pub use queue::CommandId;
 pub use span::{Cell, Cells, Offset, Plain, Span, pages_of};
 pub use target::{Bdf, Target, TargetError};
+pub use tideline_abi::attach::Attach;
 pub use track::{Exactness, Gather, Loss, PageLines, Report, TrackConfig, Tracker};
 pub use window::Window;
 

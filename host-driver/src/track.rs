@@ -12,10 +12,11 @@
 //! the page, so that each has epochs of its own, and none takes lines from another.
 
 use crate::addr::{LineAddr, PageIndex, PageRange};
-use crate::carrier::{Carrier, Iova};
-use crate::device::{CAP_RECALL, CAP_TRACK, Device, decode};
+use crate::carrier::{Arrival, Carrier, Iova};
+use crate::device::{CAP_TRACK, Device, decode};
 use crate::{Error, Generation, ranges};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag, result_flag};
@@ -141,7 +142,8 @@ impl Trackings {
 /// Where a report gets its lines from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gather {
-    /// The host gives up write permission first: nothing is missing.
+    /// The host gives its modified lines first: nothing is missing. The device recalls them; where it cannot, the driver
+    /// flushes them. The report says which: [`Report::exact`].
     Recall,
     /// What has reached the device so far: lines that only the host's caches hold come in a later report.
     AsIs,
@@ -158,6 +160,17 @@ pub enum Exactness {
     Platform,
     /// Nothing: lines that only the host's caches hold are missing.
     None,
+}
+
+impl fmt::Display for Exactness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Recall => "recall",
+            Self::Flush => "flush",
+            Self::Platform => "platform",
+            Self::None => "none",
+        })
+    }
 }
 
 /// Why every tracked line counts as dirty.
@@ -318,8 +331,10 @@ impl<C: Carrier> Device<C> {
     /// Harvests a range for its trackers, so that a new one begins with nothing. What was lost meanwhile may have been a
     /// line of after that.
     fn drain(&mut self, range: PageRange, kind: Kind) -> Result<Option<Loss>, Error> {
-        let has_recall = self.require(CAP_RECALL, "recall").is_ok();
-        let gather = if has_recall && kind == Kind::Dirty { Gather::Recall } else { Gather::AsIs };
+        let gather = if kind == Kind::Dirty { Gather::Recall } else { Gather::AsIs };
+        if gather == Gather::Recall && !self.has_recall() {
+            self.flush(range)?;
+        }
         let harvested = self.harvest(range, gather, kind)?;
         if harvested.timed_out {
             // Lines of before would come later, as if they were of the new tracker's time.
@@ -336,9 +351,6 @@ impl<C: Carrier> Device<C> {
     /// [`Error::UnknownTracker`], [`Error::BadResult`], else as [`Device::execute`]. No line is lost then: it is in
     /// the next report.
     pub fn track_report(&mut self, tracker: &Tracker, gather: Gather) -> Result<Report, Error> {
-        if gather == Gather::Recall {
-            self.require(CAP_RECALL, "recall")?;
-        }
         self.report(tracker, gather, Kind::Dirty)
     }
 
@@ -357,9 +369,14 @@ impl<C: Carrier> Device<C> {
     fn report(&mut self, tracker: &Tracker, gather: Gather, kind: Kind) -> Result<Report, Error> {
         self.sweep()?;
         let index = self.find(tracker)?;
-        let mut exact = Exactness::Recall;
+        let recall = gather == Gather::Recall && self.has_recall();
+        let mut exact = match gather {
+            Gather::AsIs => Exactness::None,
+            Gather::Recall if recall => Exactness::Recall,
+            Gather::Recall => self.flush_all(tracker.ranges())?,
+        };
         for &range in tracker.ranges() {
-            if !self.harvest(range, gather, kind)?.recalled {
+            if !self.harvest(range, gather, kind)?.recalled && recall {
                 exact = Exactness::None;
             }
         }
@@ -412,6 +429,15 @@ impl<C: Carrier> Device<C> {
         }
         let alone = ranges::without(&tracking.ranges, &self.trackings.pages());
         alone.iter().try_for_each(|&r| self.untrack(r))
+    }
+
+    /// Flushes the ranges, and says what that is worth.
+    fn flush_all(&mut self, ranges: &[PageRange]) -> Result<Exactness, Error> {
+        let mut worst = Arrival::Proven;
+        for &range in ranges {
+            worst = worst.max(self.flush(range)?);
+        }
+        Ok(if worst == Arrival::Proven { Exactness::Flush } else { Exactness::Platform })
     }
 
     fn find(&self, tracker: &Tracker) -> Result<usize, Error> {
@@ -469,7 +495,7 @@ impl<C: Carrier> Device<C> {
 
     /// Harvests a range for all its trackers, in as many parts as the record buffer makes of it.
     fn harvest(&mut self, range: PageRange, gather: Gather, kind: Kind) -> Result<Harvested, Error> {
-        let recall = if gather == Gather::Recall { flag::HARVEST_RECALL } else { 0 };
+        let recall = if gather == Gather::Recall && self.has_recall() { flag::HARVEST_RECALL } else { 0 };
         let accessed = if kind == Kind::Accessed { flag::HARVEST_ACCESSED } else { 0 };
         let mut command = Command {
             flags: recall | accessed | flag::HARVEST_CLEAR,

@@ -9,7 +9,8 @@
 `define TIDELINE_REG_PARAM0           12'h008 // Sizes of this build.
 `define TIDELINE_REG_PARAM1           12'h00c // More sizes of this build.
 `define TIDELINE_REG_CAP_HEAD         12'h010 // Offset of the first capability.
-`define TIDELINE_REG_CAP_TRACK        12'h020 // Capability: line tracking (TRACK, HARVEST).
+`define TIDELINE_REG_ATTACH           12'h014 // How the device is attached to its host; never changes.
+`define TIDELINE_REG_CAP_TRACK        12'h020 // Capability: line tracking (TRACK, HARVEST). The last one of a device on AXI4.
 `define TIDELINE_REG_CAP_RECALL       12'h024 // Capability: recall by back-invalidate.
 `define TIDELINE_REG_CTRL             12'h040 // Control.
 `define TIDELINE_REG_RESET            12'h044 // Commands without a queue.
@@ -94,6 +95,10 @@
 `define TIDELINE_SNP_TYPE_SNP_DATA        3'h1 // The host wants at least a shared copy.
 `define TIDELINE_SNP_TYPE_SNP_CUR         3'h2 // The host wants the current value.
 `define TIDELINE_SNP_TYPE_SNP_INV         3'h3 // The host wants to be the only one.
+
+// How the host's loads and stores reach a device: the ATTACH register.
+`define TIDELINE_ATTACH_CXL               2'h0 // CXL.mem with back-invalidate: the device can recall what the host holds.
+`define TIDELINE_ATTACH_AXI               2'h1 // One AXI4 subordinate, reads and writes only: the driver flushes before it harvests.
 
 // Command opcodes.
 `define TIDELINE_OPCODE_IDENTIFY          8'h1 // Sizes of the device, in the completion.

@@ -17,6 +17,9 @@ pub fn sources() -> &'static [(&'static str, &'static str)] {
     }
     sources![
         "blocks/axi.rs",
+        "blocks/axi_burst.rs",
+        "blocks/axi_front.rs",
+        "blocks/axi_top.rs",
         "blocks/channels.rs",
         "blocks/coherence_snooper.rs",
         "blocks/colour_fence.rs",

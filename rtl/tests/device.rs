@@ -1,8 +1,8 @@
-//! The device itself: both tops are emitted, described to the last port, and clean under every check of the tools.
+//! The device itself: every top is emitted, described to the last port, and clean under every check of the tools.
 
 mod common;
 
-use tideline_rtl::blocks::{cxl_top, sim_top};
+use tideline_rtl::blocks::{axi_top, cxl_top, sim_top};
 use tideline_rtl::verilog::{Design, emit};
 
 fn check(design: &Design) {
@@ -27,6 +27,21 @@ fn the_device_for_cxl_is_clean() {
         assert!(design.ports.iter().any(|p| p.name == port), "{port}");
     }
     assert!(!design.ports.iter().any(|p| p.name.starts_with("probe")), "the probe is for simulation only");
+    check(&design);
+}
+
+#[test]
+fn the_device_for_axi_is_clean() {
+    let design = emit(&axi_top()).expect("the device is emitted");
+    assert_eq!(design.top, "tideline_axi_top");
+    for port in ["s_axi_awaddr", "s_axi_wstrb", "s_axi_rdata", "m_axi_dram_awaddr", "s_axil_wdata", "irq"] {
+        assert!(design.ports.iter().any(|p| p.name == port), "{port}");
+    }
+    let strangers = ["probe", "m2s", "s2m"];
+    assert!(
+        !design.ports.iter().any(|p| strangers.iter().any(|s| p.name.starts_with(s))),
+        "no CXL, no probe"
+    );
     check(&design);
 }
 

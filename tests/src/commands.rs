@@ -2,7 +2,9 @@
 
 use crate::Outcome;
 use crate::meddler::Meddler;
-use crate::world::{Buffer, Log, answer, expect, line, pages, ranged, same_lines, submit_together};
+use crate::world::{
+    Buffer, Log, answer, expect, flush_if_needed, give_up, line, pages, ranged, same_lines, submit_together,
+};
 use std::collections::BTreeSet;
 use tideline_abi::command::{Command, ENTRY_BYTES, Opcode, Status, flag};
 use tideline_driver::{Carrier, Device, Frame, Gather, Generation, LineAddr, Recall};
@@ -162,6 +164,7 @@ pub fn busy_while_a_result_waits<C: Carrier>(mut device: Device<C>) -> Outcome {
     device.map(pages(0, 16), Frame(0))?;
     let tracker = device.track_start(&[pages(0, 16)])?;
     device.store(line(3, 7), &[1; 64])?;
+    flush_if_needed(&mut device, pages(0, 16))?;
     let harvest = buffer.command(pages(0, 16));
     let sequence = expect(&mut device, &harvest, Status::Success)?.sequence;
     expect(&mut device, &harvest, Status::Busy)?;
@@ -187,6 +190,7 @@ pub fn abort_merges_back<C: Carrier>(device: Device<C>) -> Outcome {
         log.store(&mut device, LineAddr::new(page, (page.0 % 64) as u8))?;
     }
     let before = device.generation()?;
+    flush_if_needed(&mut device, range)?;
     // The identifiers of commands count up.
     let last = device.submit(&Command::new(Opcode::Identify))?;
     device.wait(last)?;
@@ -229,12 +233,13 @@ pub fn nack_reports_again<C: Carrier>(mut device: Device<C>) -> Outcome {
         log.store(&mut device, line(n, (n * 2) as u8))?;
     }
     for _ in 0..2 {
+        flush_if_needed(&mut device, range)?;
         let completion = expect(&mut device, &buffer.command(range), Status::Success)?;
         same_lines(buffer.lines(&mut device, &completion)?, log.epoch.clone());
         // What is written meanwhile is merged with what comes back.
         log.store(&mut device, line(5, 60))?;
         log.store(&mut device, line(31, 1))?;
-        device.recall(range, Recall::WritePermission)?;
+        give_up(&mut device, range, Recall::WritePermission)?;
         expect(&mut device, &answer(Opcode::HarvestNack, completion.sequence), Status::Success)?;
     }
     log.check_report(&device.track_report(&tracker, Gather::Recall)?);
@@ -252,6 +257,7 @@ pub fn merged_lines_of_unmapped_pages_are_dropped<C: Carrier>(mut device: Device
     for page in 0..4 {
         device.store(line(page, 9), &[1; 64])?;
     }
+    flush_if_needed(&mut device, range)?;
     let completion = expect(&mut device, &buffer.command(range), Status::Success)?;
     assert_eq!(completion.records, 4);
     // Page 0 is remapped and tracked anew, 1 unmapped, 2 no longer tracked, 3 as before.

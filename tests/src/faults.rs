@@ -2,7 +2,9 @@
 
 use crate::Outcome;
 use crate::meddler::Meddler;
-use crate::world::{Buffer, Log, answer, expect, generator, map_shuffled, pages, random_line, same_lines};
+use crate::world::{
+    Buffer, Log, answer, expect, flush_if_needed, generator, map_shuffled, pages, random_line, same_lines,
+};
 use tideline_abi::command::{Command, Opcode, Status, result_flag};
 use tideline_driver::{Carrier, Device, Error, Gather, Generation};
 
@@ -18,6 +20,7 @@ pub fn reset_merges_back<C: Carrier>(mut device: Device<C>) -> Outcome {
         log.store(&mut device, random_line(&mut rng, range))?;
     }
     let before = device.generation()?;
+    flush_if_needed(&mut device, range)?;
     let completion = expect(&mut device, &buffer.command(range), Status::Success)?;
     same_lines(buffer.lines(&mut device, &completion)?, log.epoch.clone());
     device.reset()?;
@@ -51,6 +54,7 @@ pub fn dma_error_merges_back<C: Carrier>(mut device: Device<C>) -> Outcome {
     for page in range.pages() {
         log.store(&mut device, tideline_driver::LineAddr::new(page, 1))?;
     }
+    flush_if_needed(&mut device, range)?;
     let nowhere = Command { arg: 0xdead_0000_0000, ..buffer.command(range) };
     let completion = expect(&mut device, &nowhere, Status::DmaError)?;
     assert_eq!(completion.flags >> result_flag::PARTIAL & 1, 0);

@@ -6,6 +6,7 @@
 //!
 //! Random tests print their seed; set `TIDELINE_SEED` to repeat one.
 
+mod attach;
 mod commands;
 mod faults;
 mod identity;
@@ -22,6 +23,7 @@ mod window;
 mod wipe;
 pub mod world;
 
+pub use attach::*;
 pub use commands::*;
 pub use faults::*;
 pub use identity::*;
@@ -55,6 +57,8 @@ macro_rules! for_carrier {
 macro_rules! every_body {
     ([$($then:tt)+] $argument:tt) => {
         $($then)+! { $argument
+            a_flush_without_proof_says_so
+            a_store_that_stays_in_the_cache_is_found
             abort_merges_back
             accessed_lines_are_harvested
             arena_in_tracked_memory

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use tideline_abi::command::{Completion, ENTRY_BYTES, Status};
 use tideline_abi::cxl::Line;
 use tideline_abi::regs::SqTail;
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova, LineAddr};
+use tideline_driver::{Arrival, Carrier, CarrierError, DmaRegion, Iova, LineAddr};
 
 /// Passes everything on, except for what it was told to spoil.
 pub struct Meddler<C> {
@@ -25,6 +25,10 @@ pub struct Meddler<C> {
     pub spoil: Option<(Status, u16)>,
     /// The window begins at this host physical address.
     pub window_base: Option<u64>,
+    /// What every flush is said to be worth.
+    pub arrival: Option<Arrival>,
+    /// Lines read back so far.
+    pub read_backs: u32,
 }
 
 /// Counts down: true when it was at 0 already.
@@ -46,6 +50,8 @@ impl<C> Meddler<C> {
             store_after: None,
             spoil: None,
             window_base: None,
+            arrival: None,
+            read_backs: 0,
         }
     }
 }
@@ -144,6 +150,15 @@ impl<C: Carrier> Carrier for Meddler<C> {
 
     fn window_memory(&mut self) -> Option<NonNull<[u8]>> {
         self.inner.window_memory()
+    }
+
+    fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
+        self.inner.flush(offset, len).map(|arrival| self.arrival.unwrap_or(arrival))
+    }
+
+    fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+        self.read_backs += 1;
+        self.inner.read_back(offset)
     }
 
     fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {

@@ -1,7 +1,7 @@
 //! The window as memory.
 
 use crate::Outcome;
-use crate::world::{Log, generator, line, map_shuffled, pages, pattern, random_line};
+use crate::world::{Log, generator, give_up, line, map_shuffled, pages, pattern, random_line};
 use rand::Rng;
 use tideline_abi::command::{Opcode, Status};
 use tideline_driver::{Carrier, Device, Error, Frame, Gather, PageIndex, Recall};
@@ -78,8 +78,8 @@ pub fn data_survives_everything<C: Carrier>(mut device: Device<C>) -> Outcome {
         let first = rng.random_range(0..40);
         let some = pages(first, rng.random_range(1..=8));
         match round % 6 {
-            0 => device.recall(some, Recall::WritePermission)?,
-            1 => device.recall(some, Recall::EveryCopy)?,
+            0 => give_up(&mut device, some, Recall::WritePermission)?,
+            1 => give_up(&mut device, some, Recall::EveryCopy)?,
             2 => {
                 log.epoch.clear();
                 tracker = Some(device.track_start(&[range])?);

@@ -2,7 +2,9 @@
 
 use crate::Outcome;
 use crate::meddler::Meddler;
-use crate::world::{Buffer, Log, answer, expect, generator, line, pages, random_line, same_lines};
+use crate::world::{
+    Buffer, Log, answer, expect, flush_if_needed, generator, line, pages, random_line, same_lines,
+};
 use rand::Rng;
 use std::collections::BTreeSet;
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, result_flag};
@@ -44,6 +46,7 @@ pub fn partial_results<C: Carrier>(mut device: Device<C>) -> Outcome {
     device.carrier_mut().dma_write(guard, &[0xa5; ENTRY_BYTES])?;
     let mut command = Command { param: ROOM, ..buffer.command(range) };
     let mut lines = BTreeSet::new();
+    flush_if_needed(&mut device, range)?;
     loop {
         let completion = expect(&mut device, &command, Status::Success)?;
         assert!(completion.records <= ROOM);
@@ -99,6 +102,7 @@ impl Parts {
     /// Room for three records each.
     fn new<C: Carrier>(device: &mut Device<C>, range: PageRange) -> Result<Self, Error> {
         let buffer = Buffer::new(device)?;
+        flush_if_needed(device, range)?;
         let command = Command { param: 3, ..buffer.command(range) };
         Ok(Self { buffer, command })
     }

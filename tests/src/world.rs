@@ -9,7 +9,8 @@ use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, S
 use tideline_abi::cxl::Line;
 use tideline_abi::regs::SqTail;
 use tideline_driver::{
-    Carrier, CommandId, Device, DmaRegion, Error, Frame, Iova, LineAddr, PageIndex, PageRange, Report,
+    Carrier, CommandId, Device, DmaRegion, Error, Exactness, Frame, Iova, LineAddr, PageIndex, PageRange,
+    Recall, Report,
 };
 
 const DEFAULT_SEED: u64 = 0x71de_11fe;
@@ -146,6 +147,22 @@ pub fn submit_together<C: Carrier>(
     device.carrier_mut().deaf = None;
     device.carrier_mut().write32(SqTail::OFFSET, tail)?;
     Ok(ids)
+}
+
+/// The host gives up its modified lines: by recall, or where the device has none, by a flush. So a harvest made by hand
+/// afterwards finds them on every attach.
+pub fn give_up<C: Carrier>(device: &mut Device<C>, range: PageRange, what: Recall) -> Result<(), Error> {
+    if device.has_recall() { device.recall(range, what) } else { device.flush(range).map(drop) }
+}
+
+/// Before a harvest made by hand: recalls by itself, or is flushed here.
+pub fn flush_if_needed<C: Carrier>(device: &mut Device<C>, range: PageRange) -> Result<(), Error> {
+    if device.has_recall() { Ok(()) } else { device.flush(range).map(drop) }
+}
+
+/// What a report of everything owes its completeness to, in a simulation.
+pub fn exactness<C: Carrier>(device: &Device<C>) -> Exactness {
+    if device.has_recall() { Exactness::Recall } else { Exactness::Flush }
 }
 
 /// A command over pages.

@@ -1,16 +1,18 @@
-//! A whole machine: a host with coherent caches, six channels, a device. It carries the driver.
+//! A whole machine: a host with caches, a link, a device. It carries the driver.
 //!
 //! The device is the golden model or the Verilated RTL; everything else is the same, so that one test or one replay runs
 //! on both. [`open`] makes either.
 
+use crate::attached::AxiAttached;
 use crate::host::{self, OrderlyConfig, OrderlyError, OrderlyHost};
 use crate::rtl_device::{DeviceError, RtlConfig, RtlDevice};
+use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
 use tideline_abi::geometry::{LINE_BYTES, WINDOW_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{BAR0_BYTES, Status};
 use tideline_driver::vfio::VfioCarrier;
 use tideline_driver::vfio_user::VfioUser;
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Hpa, Iova, Target};
+use tideline_driver::{Arrival, Carrier, CarrierError, DmaRegion, Hpa, Iova, Target};
 use tideline_model::{HostMemory, ModelDevice};
 
 /// A device as a machine needs it.
@@ -93,6 +95,13 @@ pub struct ModelInMachine {
     /// The model.
     pub model: ModelDevice,
     steps: u64,
+}
+
+impl ModelInMachine {
+    /// A model fresh from power-on.
+    pub fn new(attach: Attach) -> Self {
+        Self { model: ModelDevice::with_attach(attach), steps: 0 }
+    }
 }
 
 impl LineDevice for ModelInMachine {
@@ -201,12 +210,20 @@ pub struct MachineConfig {
     pub cache_bytes: usize,
     /// Ways of the host's cache.
     pub cache_ways: usize,
+    /// How the device is attached to the host.
+    pub attach: Attach,
 }
 
 impl Default for MachineConfig {
-    /// A window above 4 GiB; device memory for all of it, the spool, and some frames to remap to; 2 MiB of cache.
+    /// On CXL.mem, a window above 4 GiB; device memory for all of it, the spool, and some frames to remap to; 2 MiB of cache.
     fn default() -> Self {
-        Self { window_base: Hpa(0x10_4000_0000), frames: 80_000, cache_bytes: 2 << 20, cache_ways: 16 }
+        Self {
+            window_base: Hpa(0x10_4000_0000),
+            frames: 80_000,
+            cache_bytes: 2 << 20,
+            cache_ways: 16,
+            attach: Attach::Cxl,
+        }
     }
 }
 
@@ -226,7 +243,7 @@ pub struct Machine<D> {
 pub enum Simulated {
     /// The golden model.
     Model,
-    /// The Verilated RTL, so surrounded. The number of frames is the machine's.
+    /// The Verilated RTL, so surrounded. The number of frames and the attach are the machine's.
     Rtl(RtlConfig),
 }
 
@@ -236,8 +253,15 @@ pub enum Simulated {
 /// If the device does not become ready.
 pub fn open(device: Simulated, config: MachineConfig) -> Result<Machine<Box<dyn LineDevice>>, MachineError> {
     let device: Box<dyn LineDevice> = match device {
-        Simulated::Model => Box::new(ModelInMachine::default()),
-        Simulated::Rtl(rtl) => Box::new(RtlDevice::new(&RtlConfig { frames: config.frames, ..rtl })?),
+        Simulated::Model => Box::new(ModelInMachine::new(config.attach)),
+        Simulated::Rtl(rtl) => {
+            let MachineConfig { frames, attach, .. } = config;
+            let rtl = RtlDevice::new(&RtlConfig { frames, attach, ..rtl })?;
+            match attach {
+                Attach::Cxl => Box::new(rtl),
+                Attach::Axi => Box::new(AxiAttached::new(rtl)),
+            }
+        }
     };
     Machine::new(device, config)
 }
@@ -271,6 +295,7 @@ impl<D: LineDevice> Machine<D> {
             ways: config.cache_ways,
             window_base: config.window_base,
             window_pages: WINDOW_PAGES,
+            attach: config.attach,
         });
         let mut machine = Self { device, host, channels: Channels::default(), config };
         machine.wait_ready()?;
@@ -325,6 +350,13 @@ impl<D: LineDevice> Machine<D> {
             return Err(CarrierError::BadWindow { offset, size: WINDOW_BYTES });
         }
         Ok(Hpa(self.config.window_base.0 + offset))
+    }
+}
+
+fn check_range(offset: u64, len: u64) -> Result<(), CarrierError> {
+    match offset.checked_add(len) {
+        Some(end) if end <= WINDOW_BYTES => Ok(()),
+        _ => Err(CarrierError::BadWindow { offset: offset.saturating_add(len), size: WINDOW_BYTES }),
     }
 }
 
@@ -404,5 +436,21 @@ impl<D: LineDevice> Carrier for Machine<D> {
             self.finish_access()?;
         }
         Ok(())
+    }
+
+    /// CLFLUSHOPT of the range, and then the wait for the answer of every write-back: a proof, not a property of a platform.
+    fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
+        check_range(offset, len)?;
+        self.host.flush(Hpa(self.config.window_base.0 + offset), len, &mut self.channels);
+        self.until("the write-backs of a flush", |machine| Ok(machine.host.is_idle()))?;
+        Ok(Arrival::Proven)
+    }
+
+    fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+        let line = offset & !(LINE_BYTES as u64 - 1);
+        self.flush(line, LINE_BYTES as u64)?;
+        self.load_line(line)?;
+        // The copy must not outlive the read: nothing would take it back.
+        self.flush(line, LINE_BYTES as u64).map(drop)
     }
 }

@@ -1,15 +1,17 @@
 //! The Verilated device among its surroundings: memories behind its AXI managers, a driver of its registers, and the six
-//! CXL channels as queues.
+//! CXL channels, or the five of its AXI4 subordinate, as queues.
 
 use crate::axi::{
-    Access, Address, DeviceMemory, DmaMemory, LiteManager, LiteManagerPins, LiteSubordinatePins, ManagerPins,
-    ReadBeat, Resp, Subordinate, SubordinatePins, Timing, Violation, WriteBeat, WriteResponse,
+    Access, Address, Burst, DeviceMemory, DmaMemory, LiteManager, LiteManagerPins, LiteSubordinatePins,
+    Manager, ManagerPins, ReadBeat, Ready, Resp, Subordinate, SubordinatePins, Timing, Violation, WriteBeat,
+    WriteResponse,
 };
 use crate::channel::{Sink, Source};
 use crate::pace::Pace;
-use crate::sim::{Axi4Pins, AxiLitePins, Pins, Sim};
+use crate::sim::{Axi4Pins, AxiLitePins, AxiSubordinatePins, Pins, Sim};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line, S2mBisnp, S2mDrs, S2mNdr};
 use tideline_abi::geometry::LINE_BYTES;
 use tideline_abi::regs::Status;
@@ -22,13 +24,15 @@ pub struct RtlConfig {
     pub power_on: PowerOn,
     /// Seed of every random choice of the surroundings.
     pub seed: u64,
+    /// How it is attached to the host.
+    pub attach: Attach,
     /// Pages of device memory.
     pub frames: u32,
     /// Device memory.
     pub dram: Timing,
     /// Host memory.
     pub host: Timing,
-    /// Pauses of each of the six CXL channels.
+    /// Pauses of each of the six CXL channels, or of the five of the AXI4 subordinate.
     pub channels: Pace,
     /// Pauses of the register interface.
     pub registers: Pace,
@@ -40,6 +44,7 @@ impl RtlConfig {
         Self {
             power_on: PowerOn::Zeros,
             seed: 0,
+            attach: Attach::Cxl,
             frames,
             dram: Timing::steady(40),
             host: Timing::steady(200),
@@ -58,6 +63,7 @@ impl RtlConfig {
         Self {
             power_on: PowerOn::Random(seed),
             seed,
+            attach: Attach::Cxl,
             frames,
             dram: Timing::nasty(),
             host: Timing::nasty(),
@@ -102,6 +108,7 @@ pub enum DeviceError {
 #[derive(Debug)]
 pub struct RtlDevice {
     sim: Sim,
+    attach: Attach,
     dram: Subordinate<DeviceMemory>,
     host: Subordinate<DmaMemory>,
     registers: LiteManager,
@@ -111,6 +118,7 @@ pub struct RtlDevice {
     s2m_ndr: Sink<S2mNdr>,
     s2m_drs: Sink<S2mDrs>,
     s2m_bisnp: Sink<S2mBisnp>,
+    axi: Manager,
 }
 
 impl RtlDevice {
@@ -130,6 +138,7 @@ impl RtlDevice {
         let mut seed = || rng.random();
         let mut device = Self {
             sim: Sim::new(config.power_on),
+            attach: config.attach,
             dram: Subordinate::new(DeviceMemory::new(config.frames, seed()), config.dram.clone(), seed()),
             host: Subordinate::new(DmaMemory::default(), config.host.clone(), seed()),
             registers: LiteManager::new(config.registers, seed()),
@@ -139,6 +148,7 @@ impl RtlDevice {
             s2m_ndr: Sink::new(config.channels, seed()),
             s2m_drs: Sink::new(config.channels, seed()),
             s2m_bisnp: Sink::new(config.channels, seed()),
+            axi: Manager::new(config.channels, seed()),
         };
         device.power_on()?;
         device.wait_ready(&mut Channels::default())?;
@@ -146,6 +156,7 @@ impl RtlDevice {
     }
 
     fn power_on(&mut self) -> Result<(), DeviceError> {
+        self.sim.pins().attach.set(self.attach as u8);
         self.sim.pins().rst.set(1);
         for cycle in 0..Self::RESET_CYCLES {
             self.sim.settle();
@@ -167,6 +178,7 @@ impl RtlDevice {
             ("s2m_ndr", pins.s2m_ndr.valid.get()),
             ("s2m_drs", pins.s2m_drs.valid.get()),
             ("s2m_bisnp", pins.s2m_bisnp.valid.get()),
+            ("s_axi", pins.s_axi.bvalid.get() | pins.s_axi.rvalid.get()),
             ("m_axi_dram", axi(&pins.m_axi_dram)),
             ("m_axi_host", axi(&pins.m_axi_host)),
             ("s_axil", pins.s_axil.bvalid.get() | pins.s_axil.rvalid.get()),
@@ -191,7 +203,8 @@ impl RtlDevice {
         Err(DeviceError::Late { what: "STATUS.ready".into(), cycles: Self::READY_CYCLES })
     }
 
-    /// One clock cycle: messages move between the queues and the pins.
+    /// One clock cycle: messages move between the queues and the pins. On AXI4 the queues are those of
+    /// [`RtlDevice::axi`], and those of the channels stay as they are.
     ///
     /// A message stays at the front of its `m2s` queue until the device takes it, and may be on the pins already: append
     /// to the queues, do not reorder them.
@@ -207,6 +220,17 @@ impl RtlDevice {
     }
 
     fn drive(&mut self, channels: &Channels) {
+        match self.attach {
+            Attach::Cxl => self.drive_channels(channels),
+            Attach::Axi => drive_subordinate(&self.sim.pins().s_axi, &mut self.axi),
+        }
+        let pins = self.sim.pins();
+        drive_axi(&pins.m_axi_dram, self.dram.drive());
+        drive_axi(&pins.m_axi_host, self.host.drive());
+        drive_lite(&pins.s_axil, self.registers.drive());
+    }
+
+    fn drive_channels(&mut self, channels: &Channels) {
         let pins = self.sim.pins();
         if let Some(m) = self.m2s_req.drive(&channels.m2s_req) {
             let p = &pins.m2s_req;
@@ -239,12 +263,24 @@ impl RtlDevice {
         pins.s2m_ndr.ready.set(self.s2m_ndr.drive().into());
         pins.s2m_drs.ready.set(self.s2m_drs.drive().into());
         pins.s2m_bisnp.ready.set(self.s2m_bisnp.drive().into());
-        drive_axi(&pins.m_axi_dram, self.dram.drive());
-        drive_axi(&pins.m_axi_host, self.host.drive());
-        drive_lite(&pins.s_axil, self.registers.drive());
     }
 
     fn sample(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
+        match self.attach {
+            Attach::Cxl => self.sample_channels(channels)?,
+            Attach::Axi => {
+                let (ready, b, r) = sample_subordinate(&self.sim.pins().s_axi);
+                self.axi.clock(ready, b, r).map_err(in_interface(self.sim.cycle(), "s_axi"))?;
+            }
+        }
+        let in_interface = |interface| in_interface(self.sim.cycle(), interface);
+        let pins = self.sim.pins();
+        self.dram.clock(&sample_axi(&pins.m_axi_dram)).map_err(in_interface("m_axi_dram"))?;
+        self.host.clock(&sample_axi(&pins.m_axi_host)).map_err(in_interface("m_axi_host"))?;
+        self.registers.clock(&sample_lite(&pins.s_axil)).map_err(in_interface("s_axil"))
+    }
+
+    fn sample_channels(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
         let in_interface = |interface| in_interface(self.sim.cycle(), interface);
         let pins = self.sim.pins();
         self.m2s_req.clock(&mut channels.m2s_req, pins.m2s_req.ready.get() != 0);
@@ -268,11 +304,17 @@ impl RtlDevice {
             addr: p.addr.get(),
             tag: p.tag.get(),
         });
-        self.s2m_bisnp.clock(bisnp, &mut channels.s2m_bisnp).map_err(in_interface("s2m_bisnp"))?;
+        self.s2m_bisnp.clock(bisnp, &mut channels.s2m_bisnp).map_err(in_interface("s2m_bisnp"))
+    }
 
-        self.dram.clock(&sample_axi(&pins.m_axi_dram)).map_err(in_interface("m_axi_dram"))?;
-        self.host.clock(&sample_axi(&pins.m_axi_host)).map_err(in_interface("m_axi_host"))?;
-        self.registers.clock(&sample_lite(&pins.s_axil)).map_err(in_interface("s_axil"))
+    /// How the device is attached.
+    pub fn attach(&self) -> Attach {
+        self.attach
+    }
+
+    /// The manager of its AXI4 subordinate: of use on that attach only.
+    pub fn axi(&mut self) -> &mut Manager {
+        &mut self.axi
     }
 
     /// Queues a register access; it takes place in the following cycles, behind those before it.
@@ -381,6 +423,50 @@ fn to_words(line: &Line) -> [u32; LINE_BYTES / 4] {
     std::array::from_fn(|i| {
         u32::from_le_bytes([line[4 * i], line[4 * i + 1], line[4 * i + 2], line[4 * i + 3]])
     })
+}
+
+fn drive_subordinate(pins: &AxiSubordinatePins, manager: &mut Manager) {
+    if let Some(Burst { address, lock }) = manager.drive_aw() {
+        pins.awid.set(address.id);
+        pins.awaddr.set(address.addr);
+        pins.awlen.set(address.len);
+        pins.awsize.set(address.size);
+        pins.awburst.set(address.burst);
+        pins.awlock.set((*lock).into());
+    }
+    if let Some(beat) = manager.drive_w() {
+        pins.wdata.set(to_words(&beat.data));
+        pins.wstrb.set(beat.strobe);
+        pins.wlast.set(beat.last.into());
+    }
+    if let Some(Burst { address, lock }) = manager.drive_ar() {
+        pins.arid.set(address.id);
+        pins.araddr.set(address.addr);
+        pins.arlen.set(address.len);
+        pins.arsize.set(address.size);
+        pins.arburst.set(address.burst);
+        pins.arlock.set((*lock).into());
+    }
+    let [aw, w, ar] = manager.valid();
+    pins.awvalid.set(aw.into());
+    pins.wvalid.set(w.into());
+    pins.arvalid.set(ar.into());
+    let [b, r] = manager.drive_ready();
+    pins.bready.set(b.into());
+    pins.rready.set(r.into());
+}
+
+fn sample_subordinate(pins: &AxiSubordinatePins) -> (Ready, Option<WriteResponse>, Option<ReadBeat>) {
+    let ready = Ready { aw: pins.awready.get() != 0, w: pins.wready.get() != 0, ar: pins.arready.get() != 0 };
+    let b = (pins.bvalid.get() != 0)
+        .then(|| WriteResponse { id: pins.bid.get(), resp: Resp::from_code(pins.bresp.get()) });
+    let r = (pins.rvalid.get() != 0).then(|| ReadBeat {
+        id: pins.rid.get(),
+        data: to_line(&pins.rdata.get()),
+        resp: Resp::from_code(pins.rresp.get()),
+        last: pins.rlast.get() != 0,
+    });
+    (ready, b, r)
 }
 
 fn drive_axi(pins: &Axi4Pins, drive: &SubordinatePins) {

@@ -4,17 +4,23 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 use tideline_abi::cxl::{
-    Channels, DrsOpcode, Line, M2sReq, M2sRwd, MetaValue, NdrOpcode, ReqOpcode, RspOpcode, RwdOpcode,
-    S2mBisnp, S2mDrs, S2mNdr, SnpOpcode,
+    Channels, DrsOpcode, Line, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode, RspOpcode,
+    RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
 };
-use tideline_driver::Hpa;
+use tideline_driver::{Attach, Hpa};
 use tideline_tb::host::{Access, EpochPage, OrderlyConfig, OrderlyError, OrderlyHost, State};
 
 const BASE: u64 = 0x10_0000_0000;
 
 /// Two sets of one way each: every second line evicts.
 fn tiny() -> OrderlyHost {
-    OrderlyHost::new(OrderlyConfig { bytes: 128, ways: 1, window_base: Hpa(BASE), window_pages: 4 })
+    OrderlyHost::new(OrderlyConfig {
+        bytes: 128,
+        ways: 1,
+        window_base: Hpa(BASE),
+        window_pages: 4,
+        attach: Attach::Cxl,
+    })
 }
 
 fn line(n: u64) -> Hpa {
@@ -170,7 +176,8 @@ fn a_clean_line_leaves_silently() {
 
 #[test]
 fn the_least_recently_used_line_leaves() {
-    let config = OrderlyConfig { bytes: 256, ways: 4, window_base: Hpa(BASE), window_pages: 4 };
+    let config =
+        OrderlyConfig { bytes: 256, ways: 4, window_base: Hpa(BASE), window_pages: 4, attach: Attach::Cxl };
     let (mut host, mut bench) = (OrderlyHost::new(config), Bench::default());
     (0..4).for_each(|n| bench.fetch(&mut host, n, false));
     assert_eq!(host.load(0, line(0)), Access::Hit);
@@ -348,6 +355,45 @@ fn random_accesses_against_the_model_read_what_was_written() {
     );
 }
 
+/// On AXI4 nobody grants: a load may be followed by a store without a word, and a flush writes back and drops.
+#[test]
+fn on_axi_the_host_asks_for_nothing_but_data() {
+    let config =
+        OrderlyConfig { bytes: 128, ways: 1, window_base: Hpa(BASE), window_pages: 4, attach: Attach::Axi };
+    let (mut host, mut bench) = (OrderlyHost::new(config), Bench::default());
+    let plain = |m: &M2sReq| (m.meta_field, m.snp_type) == (MetaField::NoOp as u8, SnpType::SnpCur as u8);
+    for (n, store) in [(0, false), (1, true)] {
+        let went = if store { host.store(n, line(n), 7) } else { host.load(n, line(n)) };
+        assert_eq!(went, Access::Miss);
+        bench.tick(&mut host);
+        let m = bench.req();
+        assert!(m.opcode == ReqOpcode::MemRd as u8 && plain(&m), "{m:?}");
+        bench.ndr(NdrOpcode::Cmp, m.tag);
+        bench.drs(m.tag, [0; 64]);
+        bench.tick(&mut host);
+        assert!(!host.is_waiting());
+    }
+    assert_eq!(host.store(0, line(0), 9), Access::Hit);
+    assert!(bench.ch.is_empty());
+
+    host.flush(line(0), 64, &mut bench.ch);
+    let m = bench.rwd();
+    assert_eq!((m.addr, m.data[0]), (BASE, 9));
+    let fields = (m.opcode, m.meta_field, m.meta_value, m.snp_type);
+    let write = RwdOpcode::MemWr as u8;
+    let invalid = (MetaField::Meta0State as u8, MetaValue::Invalid as u8);
+    assert_eq!(fields, (write, invalid.0, invalid.1, SnpType::SnpInv as u8));
+    assert!(bench.ch.m2s_rwd.is_empty(), "the other line is not in the range");
+    assert_eq!((host.state(line(0)), host.state(line(1))), (State::Invalid, State::Modified));
+    assert!(!host.is_idle());
+    bench.ndr(NdrOpcode::Cmp, m.tag);
+    bench.tick(&mut host);
+    assert!(host.is_idle());
+    let epoch = host.take_epoch();
+    assert_eq!(epoch, [EpochPage { page: 0, evicted: 0, snooped: 1 }]);
+    assert_eq!(epoch[0].found_by_recall(), 1);
+}
+
 /// Not a check: says how fast hits are (`cargo test --release -p tideline-tb --test orderly_host -- --ignored --nocapture`).
 #[test]
 #[ignore = "a measurement"]
@@ -358,6 +404,7 @@ fn hits_per_second() {
             ways: 16,
             window_base: Hpa(BASE),
             window_pages: tideline_abi::geometry::WINDOW_PAGES,
+            attach: Attach::Cxl,
         };
         let (mut host, mut bench) = (OrderlyHost::new(config), Bench::default());
         (0..lines).for_each(|n| bench.fetch(&mut host, n, true));

@@ -1,12 +1,13 @@
 //! What the Tideline device and its software agree on, stated once.
 //!
-//! Registers ([`regs`]), commands and completions ([`command`]), the page descriptor ([`descriptor`]), the
-//! CXL.mem line protocol ([`cxl`]), the kinds of commit slot ([`slot`]) and the PCI function ([`pci`]). The RTL takes its constants from
+//! Registers ([`regs`]), the kinds of link ([`attach`]), commands and completions ([`command`]), the page descriptor
+//! ([`descriptor`]), the CXL.mem line protocol ([`cxl`]), the kinds of commit slot ([`slot`]) and the PCI function ([`pci`]). The RTL takes its constants from
 //! here ([`named_constants`]), the driver and the model their types, the documentation its tables
 //! ([`render`]). This crate depends on nothing.
 
 mod macros;
 
+pub mod attach;
 pub mod command;
 pub mod cxl;
 pub mod descriptor;
@@ -51,6 +52,7 @@ pub const CODE_TABLES: &[CodeTable] = &[
     cxl::MetaField::TABLE,
     cxl::MetaValue::TABLE,
     cxl::SnpType::TABLE,
+    attach::Attach::TABLE,
     command::Opcode::TABLE,
     command::Status::TABLE,
     descriptor::PageState::TABLE,
@@ -80,6 +82,9 @@ pub fn named_constants() -> Vec<(String, u64)> {
         all.push((format!("size::{name}"), value));
     }
     all.push(("PAGE_BITS".to_owned(), geometry::PAGE_BITS as u64));
+    for (name, value) in [("TRACK", regs::cap::TRACK), ("TRACK_ALONE", regs::cap::TRACK_ALONE)] {
+        all.push((format!("cap::{name}"), value));
+    }
     for bit in regs::BIT_NAMES
         .iter()
         .chain(command::BIT_NAMES)

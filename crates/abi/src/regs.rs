@@ -152,6 +152,14 @@ macro_rules! registers {
     };
 }
 
+/// Values of the capability registers that depend on the attach.
+pub mod cap {
+    /// CAP_TRACK, with recall behind it.
+    pub const TRACK: u64 = 0x0024_0101;
+    /// CAP_TRACK, the last of the list: the device has no recall.
+    pub const TRACK_ALONE: u64 = 0x0000_0101;
+}
+
 registers! {
     /// Identity of the device: "TDLN".
     ID, Id @ 0x000, Const, ID_VALUE; {
@@ -186,8 +194,13 @@ registers! {
         /// Byte offset in BAR0, 0 = none.
         offset [0; 12]
     }
-    /// Capability: line tracking (TRACK, HARVEST).
-    CAP_TRACK, CapTrack @ 0x020, Const, 0x0024_0101; {
+    /// How the device is attached to its host; never changes.
+    ATTACH, AttachKind @ 0x014, Ro, 0; {
+        /// 0 = CXL.mem with back-invalidate, 1 = AXI4, no recall.
+        kind [0; 2]
+    }
+    /// Capability: line tracking (TRACK, HARVEST). The last one of a device on AXI4.
+    CAP_TRACK, CapTrack @ 0x020, Ro, cap::TRACK as u32; {
         /// Capability identifier: 1 = track.
         id [0; 8]
         /// Version of the capability.

@@ -1,6 +1,6 @@
-//! The option `--target`, and the device behind it.
+//! The options `--target` and `--attach`, and the device or machine behind them.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tideline_driver::Target as Name;
 use tideline_driver::{Carrier, Device, TargetError};
 use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, Simulated, open, open_carrier};
@@ -30,6 +30,36 @@ pub struct Target {
     /// The device: rtl, the Verilated RTL, or model, the golden model
     #[arg(long = "target", value_name = "TARGET", default_value = "rtl", value_parser = simulated)]
     pub name: Name,
+    /// How the device is attached to the host
+    #[arg(long, value_enum, default_value_t = Attach::Cxl)]
+    pub attach: Attach,
+}
+
+/// How a device is attached to the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Attach {
+    /// CXL.mem, with back-invalidate snoops: the device recalls what the host holds
+    Cxl,
+    /// AXI4, reads and writes only: the driver flushes what the host holds
+    Axi,
+}
+
+impl Attach {
+    /// As options and reports name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Attach::Cxl => "cxl",
+            Attach::Axi => "axi",
+        }
+    }
+
+    /// As the device names it.
+    pub fn link(self) -> tideline_tb::Attach {
+        match self {
+            Attach::Cxl => tideline_tb::Attach::Cxl,
+            Attach::Axi => tideline_tb::Attach::Axi,
+        }
+    }
 }
 
 /// A target that runs in this process.
@@ -49,8 +79,9 @@ impl Target {
         self.name == Name::Rtl
     }
 
-    /// Opens the device, without pauses on any interface.
+    /// Opens the device, attached as asked for, without pauses on any interface.
     pub fn open(&self, config: MachineConfig) -> anyhow::Result<Device<Simulation>> {
+        let config = MachineConfig { attach: self.attach.link(), ..config };
         let device =
             if self.is_rtl() { Simulated::Rtl(RtlConfig::fast(config.frames)) } else { Simulated::Model };
         Ok(Device::open(open(device, config)?)?)

@@ -11,9 +11,19 @@ fn info() {
     for target in ["model", "rtl"] {
         let run = tideline(&["info", "--target", target]);
         assert_eq!(run.code, 0, "{}", run.stderr);
-        for words in [target, "1.0.0", "65,536 pages, 256MiB", "64 bytes", "track", "recall"] {
+        for words in [target, "1.0.0", "65,536 pages, 256MiB", "64 bytes", "CXL.mem", "track", "recall"] {
             assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
         }
+    }
+}
+
+#[test]
+fn info_of_a_device_on_axi() {
+    for target in ["model", "rtl"] {
+        let run = tideline(&["info", "--target", target, "--attach", "axi"]);
+        assert_eq!(run.code, 0, "{}", run.stderr);
+        assert!(run.stdout.contains("AXI4") && run.stdout.contains("track (identifier 1"), "{}", run.stdout);
+        assert!(!run.stdout.contains("recall (identifier"), "{}", run.stdout);
     }
 }
 
@@ -45,6 +55,10 @@ fn rtl_emit() {
     assert_eq!(run.code, 0, "{}", run.stderr);
     let top = fs::read_to_string(out.join("tideline_cxl_top.v")).unwrap();
     assert!(top.contains("module tideline_cxl_top") && top.contains("m2s_req_valid"));
+    let axi = folder.path("axi");
+    assert_eq!(tideline(&["rtl", "emit", "--attach", "axi", "--out", text(&axi)]).code, 0);
+    let top = fs::read_to_string(axi.join("tideline_axi_top.v")).unwrap();
+    assert!(top.contains("s_axi_awaddr") && !top.contains("m2s_req_valid,"));
     assert!(fs::read_to_string(out.join("tideline_abi.vh")).unwrap().contains("TIDELINE_REG_ID"));
 }
 
@@ -53,7 +67,13 @@ fn bench() {
     let run = tideline(&["bench", "--json"]);
     assert_eq!(run.code, 0, "{}", run.stderr);
     let results = run.json();
-    for key in ["read_lines_per_cycle", "write_lines_per_cycle", "mixed_lines_per_cycle"] {
+    for key in [
+        "read_lines_per_cycle",
+        "write_lines_per_cycle",
+        "mixed_lines_per_cycle",
+        "axi_read_lines_per_cycle",
+        "axi_write_lines_per_cycle",
+    ] {
         let lines = results["rtl"][key].as_f64().unwrap();
         assert!((0.25..=2.0).contains(&lines), "{key}: {lines}");
     }

@@ -78,6 +78,22 @@ fn recall_finds_what_was_not_evicted() {
 }
 
 #[test]
+fn on_axi_a_flush_finds_what_was_not_evicted() {
+    for target in ["model", "rtl"] {
+        let options = ["--attach", "axi", "--target", target];
+        let (code, report) = replay(TWO_EPOCHS, &[&options[..], &["--epoch", "2"]].concat());
+        assert_eq!((code, &report["exact"]), (0, &json!("flush")));
+        assert_eq!(report["config"]["attach"], "axi");
+        assert_eq!(epochs(&report, &LINES), [[2, 2, 0, 0, 2], [1, 1, 0, 0, 1]]);
+        let (_, report) = replay("i s1000,8 i s2000,8", &[&options[..], &ONE_LINE].concat());
+        assert_eq!(epochs(&report, &LINES), [[2, 2, 0, 0, 1]]);
+        let (code, report) = replay("i s1000,8", &[&options[..], &["--no-recall"]].concat());
+        assert_eq!((code, &report["exact"]), (1, &json!("none")));
+        assert_eq!(epochs(&report, &LINES), [[1, 0, 1, 0, 0]]);
+    }
+}
+
+#[test]
 fn sets_are_chosen_by_the_programs_addresses() {
     // Two sets of one line. Lines 0 and 2 share a set, lines 0 and 1 do not.
     let two_sets = ["--cache", "128", "--ways", "1"];

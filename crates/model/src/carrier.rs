@@ -7,7 +7,7 @@ use tideline_abi::cxl::{
 };
 use tideline_abi::geometry::{LINE_BYTES, WINDOW_BYTES};
 use tideline_abi::regs::{Reset, Status};
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Hpa, Iova};
+use tideline_driver::{Arrival, Carrier, CarrierError, DmaRegion, Hpa, Iova};
 
 /// Where the window begins: above 4 GiB, so that upper halves of addresses are used.
 const WINDOW_BASE: Hpa = Hpa(0x10_4000_0000);
@@ -190,5 +190,14 @@ impl Carrier for ModelCarrier {
             be: u64::MAX,
         });
         self.answer(tag, false).map(drop)
+    }
+
+    /// This host has no caches: every store was answered before it returned.
+    fn flush(&mut self, _: u64, _: u64) -> Result<Arrival, CarrierError> {
+        Ok(Arrival::Proven)
+    }
+
+    fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+        self.load_line(offset & !(LINE_BYTES as u64 - 1)).map(drop)
     }
 }

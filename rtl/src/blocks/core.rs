@@ -30,8 +30,9 @@ use super::summary::Summary;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
+use tideline_abi::attach::attach;
 use tideline_abi::geometry::size;
-use tideline_abi::regs::{error_bit, reg};
+use tideline_abi::regs::{cap, error_bit, reg};
 
 /// One commit slot and its result, as the golden model wants them.
 #[derive(Clone, Debug, Default, LogicInterface)]
@@ -99,6 +100,8 @@ pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const R
     pub rst: Signal<In, Bit>,
     /// Function level reset of the host side, at its rising edge: nothing is lost.
     pub flr: Signal<In, Bit>,
+    /// How the device is attached, `attach`: a constant of the top.
+    pub attach: Signal<In, Bits<2>>,
     /// CXL.mem requests.
     pub m2s_req: M2sReq,
     /// CXL.mem requests with data.
@@ -468,6 +471,12 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.csr.clear.next = self.executor.reset_done.val();
         for i in 0..REGISTER_COUNT {
             self.csr.status[i].next = 0.into();
+        }
+        self.csr.status[reg::ATTACH].next = bit_cast::<32, 2>(self.attach.val());
+        self.csr.status[reg::CAP_TRACK].next = cap::TRACK.into();
+        if self.attach.val() == attach::AXI {
+            comment!("Without back-invalidate there is no recall behind it in the list.");
+            self.csr.status[reg::CAP_TRACK].next = cap::TRACK_ALONE.into();
         }
         self.csr.status[reg::STATUS].next = bits::<32>(0)
             .replace_bit(0, self.ready.val() & !self.executor.resetting.val())

@@ -6,6 +6,7 @@ use super::core::Core;
 use super::types::DPA_BITS;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
+use tideline_abi::attach::attach;
 
 /// The top.
 #[derive(Clone, Debug, Default, LogicBlock)]
@@ -48,6 +49,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.core.clk.next = self.clk.val();
         self.core.rst.next = self.rst.val();
         self.core.flr.next = self.flr.val();
+        self.core.attach.next = attach::CXL.into();
         self.irq.next = self.core.irq.val();
         M2sReq::link(&mut self.m2s_req, &mut self.core.m2s_req);
         M2sRwd::link(&mut self.m2s_rwd, &mut self.core.m2s_rwd);

@@ -3,6 +3,9 @@
 // The derives of rust-hdl write public methods without documentation.
 #[allow(missing_docs)]
 pub mod axi;
+pub mod axi_burst;
+pub mod axi_front;
+pub mod axi_top;
 pub mod channels;
 pub mod coherence_snooper;
 pub mod colour_fence;
@@ -34,6 +37,7 @@ pub mod transpose;
 pub mod types;
 pub mod ways;
 
+use axi_top::AxiTop;
 use cxl_top::CxlTop;
 use rust_hdl_core::prelude::*;
 use sim_top::SimTop;
@@ -53,12 +57,21 @@ pub type CxlTopSmall = preset!(CxlTop, 9, 4, 2);
 pub type CxlTopDefault = preset!(CxlTop, 10, 8, 3);
 /// The device for a large FPGA: 65,536 descriptors on chip (8,192 sets of 8 ways).
 pub type CxlTopLarge = preset!(CxlTop, 13, 8, 3);
+/// The device behind an AXI4 subordinate, with the same cache.
+pub type AxiTopDefault = preset!(AxiTop, 10, 8, 3);
 /// The device for simulation, with the small cache.
 pub type SimTopSmall = preset!(SimTop, 9, 4, 2);
 
 /// The device for a CXL.mem link, ready to be emitted.
 pub fn cxl_top() -> CxlTopDefault {
     let mut top = CxlTopDefault::default();
+    top.connect_all();
+    top
+}
+
+/// The device for an AXI4 link, ready to be emitted.
+pub fn axi_top() -> AxiTopDefault {
+    let mut top = AxiTopDefault::default();
     top.connect_all();
     top
 }

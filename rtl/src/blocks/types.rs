@@ -284,3 +284,69 @@ pub struct PendingBits {
     /// Fence colour of the access.
     pub colour: Bit,
 }
+
+/// A burst of AXI4: what AW and AR say.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct BurstBits {
+    /// Byte address of the first beat.
+    pub address: Bits<HPA_BITS>,
+    /// ID.
+    pub id: Bits<8>,
+    /// Beats - 1.
+    pub len: Bits<8>,
+    /// log2 of the bytes of a beat.
+    pub size: Bits<3>,
+    /// 0 = FIXED, 1 = INCR, 2 = WRAP.
+    pub burst: Bits<2>,
+}
+
+/// A beat of a burst.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct BeatBits {
+    /// Byte address.
+    pub address: Bits<HPA_BITS>,
+    /// ID of the burst.
+    pub id: Bits<8>,
+    /// The last beat of the burst.
+    pub last: Bit,
+}
+
+/// What is remembered of a beat until it is answered.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct BeatOrderBits {
+    /// ID of the burst.
+    pub id: Bits<8>,
+    /// The last beat of the burst.
+    pub last: Bit,
+}
+
+/// Data of a read that waits for those before it.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct ReadDataBits {
+    /// RRESP.
+    pub resp: Bits<2>,
+    /// The line.
+    pub data: Bits<512>,
+}
+
+/// A beat of R.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct ReadBeatBits {
+    /// ID.
+    pub id: Bits<8>,
+    /// RRESP.
+    pub resp: Bits<2>,
+    /// The last beat of the burst.
+    pub last: Bit,
+    /// The line.
+    pub data: Bits<512>,
+}
+
+/// A beat of B.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct WriteEndBits {
+    /// ID.
+    pub id: Bits<8>,
+    /// BRESP.
+    pub resp: Bits<2>,
+}

@@ -15,7 +15,7 @@ pub struct Lint {}
 impl Lint {
     /// Emits and lints.
     pub fn run(self) -> Result<()> {
-        for design in [emit(&blocks::cxl_top())?, emit(&blocks::sim_top())?] {
+        for design in [emit(&blocks::cxl_top())?, emit(&blocks::axi_top())?, emit(&blocks::sim_top())?] {
             lint(&design, &scratch(&format!("lint/{}", design.top))?)?;
         }
         Ok(())

@@ -20,7 +20,8 @@ use tideline_rtl::blocks;
 use tideline_rtl::verilog::emit;
 
 /// The tests that have to notice.
-const CAMPAIGN: &[&str] = &["test", "--package", "tideline-tb", "--test", "campaign_rtl"];
+const CAMPAIGN: &[&str] =
+    &["test", "--package", "tideline-tb", "--test", "campaign_rtl", "--test", "campaign_axi"];
 /// A run that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(1800);
 /// Longest message in the table, in characters.

@@ -1,5 +1,5 @@
-//! The mutations: M1 to M7 break the rules that the model checker of the line protocol found necessary, the last drops
-//! a dirty bit.
+//! The mutations: M1 to M7 break the rules that the model checker of the line protocol found necessary, `dirty_bit` drops
+//! a dirty bit, A1 to A5 break the front of the AXI attach.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
@@ -45,6 +45,7 @@ const SNOOPER: &str = "tideline_coherence_snooper";
 const RESOLVE: &str = "tideline_resolve";
 const RESPONDER: &str = "tideline_responder";
 const CORE: &str = "tideline_core";
+const FRONT: &str = "tideline_axi_front";
 
 /// Where the front end offers the request with data at the head of its queue.
 const RWD_OFFER: &str = "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok;";
@@ -198,6 +199,43 @@ pub fn all() -> Vec<Mutation> {
                 RESOLVE,
                 "new_dirty = line_dirty || track;",
                 "new_dirty = line_dirty || (track && (slot[25:20] != 6'd37));",
+            )],
+        },
+        Mutation {
+            name: "A1",
+            breaks: "B leaves before the Cmp of its writes.",
+            patches: vec![patch(
+                FRONT,
+                "assign write_ends = write_order_out_valid && write_done_q[write_head_q];",
+                "assign write_ends = write_order_out_valid;",
+            )],
+        },
+        Mutation {
+            name: "A2",
+            breaks: "A wrapping burst goes on like an incrementing one.",
+            patches: vec![patch(
+                "tideline_axi_burst",
+                "offset_d = (offset_q & ~wrap_mask_q) | (sum & wrap_mask_q);",
+                "offset_d = sum;",
+            )],
+        },
+        Mutation {
+            name: "A3",
+            breaks: "Writes of some bytes are sent as writes of the whole line.",
+            patches: vec![patch(FRONT, "rwd_opcode = M2S_RWD_MEM_WR_PTL;", "rwd_opcode = M2S_RWD_MEM_WR;")],
+        },
+        Mutation {
+            name: "A4",
+            breaks: "R leaves when the request was answered, whether or not its data has come.",
+            patches: vec![patch(FRONT, " && read_arrived_q[read_head_q];", ";")],
+        },
+        Mutation {
+            name: "A5",
+            breaks: "A write outside the window is answered OKAY.",
+            patches: vec![patch(
+                FRONT,
+                "if (commit_valid && !commit_decodes) write_set_outside",
+                "if (1'b0) write_set_outside",
             )],
         },
     ]

@@ -14,6 +14,8 @@ macro_rules! for_each_block {
             round_robin: RoundRobin<5>;
             skid: Skid<Bits<577>>;
 
+            axi_burst: axi_burst::AxiBurst;
+            axi_front: axi_front::AxiFront, answered_beats;
             coherence_snooper: coherence_snooper::CoherenceSnooper<2>;
             colour_fence: colour_fence::ColourFence;
             command_executor: command_executor::CommandExecutor, commands;

@@ -6,10 +6,12 @@
 //! faces and returns a [`Violation`] for what the AXI specification forbids (ARM IHI 0022; sections are named below).
 
 mod lite;
+mod manager;
 mod memory;
 mod subordinate;
 
 pub use lite::{Access, LiteManager, LiteManagerPins, LiteSubordinatePins};
+pub use manager::{Burst, Manager, Ready};
 pub use memory::{DeviceMemory, DmaMemory, Fault, Memory, Stray};
 pub use subordinate::{Subordinate, Timing};
 

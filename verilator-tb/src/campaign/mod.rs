@@ -1,4 +1,4 @@
-//! Random campaigns: the adversary host, software with random commands, and every check on, against one device.
+//! Random campaigns on CXL.mem (for AXI4 see [`axi`]): the adversary host, software with random commands, and every check on, against one device.
 //!
 //! [`run`] is the same for every [`Dut`]. It prints its seed first; the same configuration does the same,
 //! cycle by cycle. Traffic never pauses for a command.
@@ -15,6 +15,7 @@
 //! own. The descriptors are the device's own where it shows them (the
 //! model), else a [`Core`] fed with the slots that the device passed (RTL), which must decide each as it did.
 
+pub mod axi;
 mod device;
 mod directed;
 mod error;

@@ -1,7 +1,7 @@
 //! The Verilated RTL as a device under test.
 
 use super::{Commit, Dut};
-use crate::axi::Access;
+use crate::axi::{Access, Manager};
 use crate::rtl_device::{DeviceError, RtlConfig, RtlDevice};
 use tideline_abi::cxl::{Channels, Line, NdrOpcode};
 use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
@@ -23,6 +23,13 @@ impl Rtl {
     /// If it breaks a rule of an interface or does not become ready.
     pub fn new(config: &RtlConfig) -> Result<Self, DeviceError> {
         Ok(Self { device: RtlDevice::new(config)?, posted: 0, commits: Vec::new() })
+    }
+}
+
+impl Rtl {
+    /// The manager of its AXI4 subordinate.
+    pub fn axi(&mut self) -> &mut Manager {
+        self.device.axi()
     }
 }
 

@@ -17,6 +17,10 @@
 //! | BISnp, no copy | BIRspI, behind the Cmp of a write-back of the line that is under way |
 //! | BISnp, own request outstanding | BIConflict; after its acknowledgement as the line then is |
 //!
+//! On AXI4 ([`Attach::Axi`]) nobody grants ownership and nobody asks: loads and stores miss by MemRd without meta, a fill
+//! may be written at once, evictions are MemWr Invalid SnpInv, and no snoop comes. There, and on CXL.mem too if the caller
+//! wants, [`OrderlyHost::flush`] writes the modified lines of a range back and drops all of its lines, as CLFLUSHOPT does.
+//!
 //! # Index
 //! The set of a line is chosen by a *key* that the caller gives (the line address that the traced program used),
 //! modulo the number of sets: the window's placement does not change what the cache evicts. A table from window
@@ -25,10 +29,11 @@
 //! # What it checks
 //! Data: a fill must bring what was last written back to that line (compared by a 64-bit signature, 8 bytes per
 //! line); the first fill of a line that was never written defines it, and so does the first one after a BISnpInv:
-//! a page is never mapped elsewhere before all its lines were snooped so. Data inside the cache is changed by stores
+//! a page is never mapped elsewhere before all its lines were snooped so, or flushed. Data inside the cache is changed by stores
 //! only, so a hit needs no check. Answers: opcode, tag and number of every response.
 
 use super::{Hpa, State};
+use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{
     Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
     RspOpcode, RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
@@ -46,6 +51,8 @@ pub struct OrderlyConfig {
     pub window_base: Hpa,
     /// Pages of the device's window.
     pub window_pages: usize,
+    /// How the device is attached.
+    pub attach: Attach,
 }
 
 /// How an access went.
@@ -76,6 +83,8 @@ pub struct OrderlyStats {
     pub snoop_writes: u64,
     /// Snoops that met an own request.
     pub conflicts: u64,
+    /// Write-backs by [`OrderlyHost::flush`].
+    pub flushes: u64,
 }
 
 /// The write-backs of one page since the last [`OrderlyHost::take_epoch`]; one bit per line.
@@ -83,14 +92,14 @@ pub struct OrderlyStats {
 pub struct EpochPage {
     /// Page of the window.
     pub page: u32,
-    /// Lines written back other than in answer to a snoop.
+    /// Lines written back other than in answer to a snoop or by a flush.
     pub evicted: u64,
-    /// Lines written back in answer to a snoop.
+    /// Lines written back in answer to a snoop or by a flush.
     pub snooped: u64,
 }
 
 impl EpochPage {
-    /// Lines whose only write-backs answered a snoop: a harvest finds them only because it recalls.
+    /// Lines whose only write-backs answered a snoop, or were flushed: a harvest finds them only because of that.
     pub fn found_by_recall(&self) -> u64 {
         self.snooped & !self.evicted
     }
@@ -359,6 +368,33 @@ impl OrderlyHost {
             .collect()
     }
 
+    /// Writes the modified lines of a range back and drops every line of it. Done when [`OrderlyHost::is_idle`] says so.
+    ///
+    /// # Panics
+    /// If an access is under way, or the range leaves the window.
+    pub fn flush(&mut self, addr: Hpa, bytes: u64, ch: &mut Channels) {
+        assert!(self.miss.is_none(), "an access is under way");
+        if bytes == 0 {
+            return;
+        }
+        let lines = self.line_of(addr)..=self.line_of(Hpa(addr.0 + bytes - 1));
+        for slot in 0..self.slots.len() {
+            let Slot { line, state, .. } = self.slots[slot];
+            if state == State::Invalid || !lines.contains(&line) {
+                continue;
+            }
+            self.place[line as usize] = 0;
+            self.slots[slot].state = State::Invalid;
+            if state == State::Modified {
+                self.stats.flushes += 1;
+                note(&mut self.snooped, &self.evicted, &mut self.touched, line);
+                self.write(slot, MetaValue::Invalid, Writing::Evict { line, snoop: None }, ch);
+            }
+        }
+        // The pages may be mapped to other frames now.
+        self.written[*lines.start() as usize..=*lines.end() as usize].fill(0);
+    }
+
     /// One cycle: takes what the device sent, answers it, and goes on with the access under way.
     ///
     /// # Errors
@@ -430,13 +466,17 @@ impl OrderlyHost {
         };
         self.miss.as_mut().expect("an access is under way").request = request;
         let opcode = if upgrade { ReqOpcode::MemInv } else { ReqOpcode::MemRd };
-        let (meta, snp) =
-            if store { (MetaValue::Any, SnpType::SnpInv) } else { (MetaValue::Shared, SnpType::SnpData) };
+        let state = MetaField::Meta0State;
+        let (field, meta, snp) = match (self.config.attach, store) {
+            (Attach::Axi, _) => (MetaField::NoOp, MetaValue::Invalid, SnpType::SnpCur),
+            (Attach::Cxl, true) => (state, MetaValue::Any, SnpType::SnpInv),
+            (Attach::Cxl, false) => (state, MetaValue::Shared, SnpType::SnpData),
+        };
         ch.m2s_req.push_back(M2sReq {
             opcode: opcode as u8,
             addr: self.address(line),
             tag: REQUEST_TAG,
-            meta_field: MetaField::Meta0State as u8,
+            meta_field: field as u8,
             meta_value: meta as u8,
             snp_type: snp as u8,
         });
@@ -475,13 +515,14 @@ impl OrderlyHost {
             (self.writes.len() - 1) as u16
         });
         self.writes[index as usize] = Some(writing);
+        let snp = if self.config.attach == Attach::Axi { SnpType::SnpInv } else { SnpType::NoOp };
         ch.m2s_rwd.push_back(M2sRwd {
             opcode: RwdOpcode::MemWr as u8,
             addr: self.address(line),
             tag: REQUEST_TAG + 1 + index,
             meta_field: MetaField::Meta0State as u8,
             meta_value: meta as u8,
-            snp_type: SnpType::NoOp as u8,
+            snp_type: snp as u8,
             data,
             be: u64::MAX,
         });
@@ -493,6 +534,7 @@ impl OrderlyHost {
         let addr = Hpa(self.address(line));
         let state = match (ndr, miss.store.is_some()) {
             _ if poison => return Err(OrderlyError::Poison { addr }),
+            (NdrOpcode::Cmp, _) if self.config.attach == Attach::Axi => State::Exclusive,
             (NdrOpcode::CmpE, _) => State::Exclusive,
             (NdrOpcode::CmpS, false) => State::Shared,
             _ => return Err(wrong_ndr(ndr as u8, REQUEST_TAG, "not a grant of what was asked for")),

@@ -9,16 +9,26 @@ const MOST_EPOCHS: usize = 16;
 /// Epochs shown at either end of a shortened list.
 const ENDS: usize = 6;
 
-const HEAD: &str = "\
+/// The head of the table: how lines were found that were not written back depends on the attach.
+fn head(report: &Report) -> String {
+    let found = format!("found by {}", way(report));
+    format!(
+        "\
 \x20                        lines                                        amplification
-  epoch     written    reported   missed invented found by recall       64 B      4 KiB      2 MiB
-";
+  epoch     written    reported   missed invented {found:>15}       64 B      4 KiB      2 MiB
+"
+    )
+}
+
+fn way(report: &Report) -> &'static str {
+    if report.config.attach == "axi" { "flush" } else { "recall" }
+}
 
 /// The whole report as text.
 pub fn render(report: &Report) -> String {
     let mut text = String::new();
     title(&mut text, report);
-    text.push_str(HEAD);
+    text.push_str(&head(report));
     let epochs = &report.epochs;
     let shown = if epochs.len() > MOST_EPOCHS { ENDS } else { epochs.len() };
     epochs[..shown].iter().for_each(|epoch| row(&mut text, epoch));
@@ -54,14 +64,15 @@ fn title(text: &mut String, report: &Report) {
     let _ = writeln!(
         text,
         "{what}\n{} instructions, {} pages of 4 KiB touched\ntarget {}, attached by {}, cache {} in {} ways, {epoch}, \
-         {}\n",
+         {} {}\n",
         grouped(report.trace.instructions),
         grouped(report.trace.pages),
         config.target,
         config.attach,
         Size(config.cache),
         config.ways,
-        if config.recall { "with recall" } else { "without recall" },
+        if config.recall { "with" } else { "without" },
+        way(report),
     );
 }
 

@@ -13,7 +13,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tideline_abi::regs::ErrorBits;
-use tideline_driver::{Device, Frame, Gather, Hpa, Tracker};
+use tideline_driver::{Device, Exactness, Frame, Gather, Hpa, Tracker};
 use tideline_tb::MachineConfig;
 use tideline_tb::host::Access as Progress;
 use tideline_trace::{Access, Event, LINE_BYTES, PAGE_BYTES, TraceReader, VirtLine, VirtPage};
@@ -26,15 +26,13 @@ const DRAIN_CYCLES: u32 = 1_000_000;
 pub struct Settings {
     /// The trace, or `-` for standard input.
     pub trace: PathBuf,
-    /// The device.
+    /// The device, and how it is attached.
     pub target: Target,
-    /// How the device is attached to the host.
-    pub attach: &'static str,
     /// The host's cache.
     pub cache: Cache,
     /// Instructions of an epoch; 0 = one epoch for all.
     pub epoch: u64,
-    /// Whether a harvest recalls.
+    /// Whether a harvest recalls, or flushes.
     pub recall: bool,
 }
 
@@ -75,7 +73,7 @@ pub fn run(settings: &Settings, progress: &ProgressBar) -> Result<Outcome> {
         command: trace.command().map(words),
         seed: Target::SEED,
         target: settings.target.name.to_string(),
-        attach: settings.attach.to_owned(),
+        attach: settings.target.attach.name().to_owned(),
         cache: settings.cache.size.0,
         ways: settings.cache.ways,
         epoch: settings.epoch,
@@ -98,6 +96,7 @@ pub fn run(settings: &Settings, progress: &ProgressBar) -> Result<Outcome> {
         schema_version: SCHEMA_VERSION,
         config,
         trace,
+        exact: replay.exact.to_string(),
         totals: sum.figures(),
         epochs: replay.epochs,
         rtl: Rtl { cycles: rtl.map(|(cycles, _)| cycles), cycles_per_second: rtl.map(|(_, speed)| speed) },
@@ -110,6 +109,8 @@ struct Replay {
     tracker: Tracker,
     window_base: Hpa,
     gather: Gather,
+    /// What the reports owe their completeness to.
+    exact: Exactness,
     epoch_length: u64,
     pages: Pages,
     truth: Truth,
@@ -142,6 +143,7 @@ impl Replay {
             window_base: device.window_base(),
             tracker,
             gather: if settings.recall { Gather::Recall } else { Gather::AsIs },
+            exact: Exactness::None,
             epoch_length: settings.epoch,
             pages: Pages::new(pages),
             truth: Truth::new(pages),
@@ -244,7 +246,7 @@ impl Replay {
         Ok(())
     }
 
-    /// The lines that the device reports, and those that the host wrote back only because they were recalled.
+    /// The lines that the device reports, and those that the host wrote back only because they were recalled, or flushed.
     fn harvest(&mut self) -> Result<(Masks, Masks)> {
         let start = Instant::now();
         if self.gather == Gather::AsIs {
@@ -255,6 +257,7 @@ impl Replay {
         if let Some(loss) = report.loss() {
             bail!("{loss}: every line counts as written, and the replay says nothing");
         }
+        self.exact = report.exact();
         let reported = Masks::new(report.pages().iter().map(|lines| (lines.page.0, lines.mask)));
         let epoch = self.device.carrier_mut().host.take_epoch();
         let recalled = Masks::new(epoch.iter().map(|page| (page.page, page.found_by_recall())));

@@ -18,6 +18,8 @@ pub struct Report {
     pub config: Config,
     /// What the trace holds.
     pub trace: Trace,
+    /// What the reports owe their completeness to: recall, flush, platform or none.
+    pub exact: String,
     /// Sums over the epochs.
     pub totals: Figures,
     /// One after the other.
@@ -45,7 +47,7 @@ pub struct Config {
     pub ways: usize,
     /// Instructions of an epoch; 0 = one epoch for all.
     pub epoch: u64,
-    /// Whether a harvest recalls the lines that the host may hold modified.
+    /// Whether a harvest recalls the lines that the host may hold modified; on axi, whether the driver flushes them.
     pub recall: bool,
 }
 
@@ -97,7 +99,7 @@ pub struct Counts {
     pub lines_missed: u64,
     /// Reported, not written.
     pub lines_invented: u64,
-    /// Reported, and written back in this epoch only in answer to a snoop.
+    /// Reported, and written back in this epoch only in answer to a snoop; on axi, only by a flush.
     pub lines_found_by_recall: u64,
     /// Bytes that the trace wrote.
     pub bytes_written: u64,

@@ -3,6 +3,8 @@
 //! The channels are driven directly, at full speed: no cache in front, no pauses, every request queued from the start.
 //! Whatever is measured is also checked: data read, records harvested, snoops sent.
 
+mod axi;
+
 use crate::export::json;
 use crate::{Verdict, files};
 use anyhow::{Context, Result, bail, ensure};
@@ -80,6 +82,8 @@ struct Rtl {
     harvest_records_per_cycle: f64,
     recall_snoops_per_cycle: f64,
     recall_outstanding_peak: u32,
+    axi_read_lines_per_cycle: f64,
+    axi_write_lines_per_cycle: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -108,6 +112,7 @@ fn measure() -> Result<Results> {
     let request_to_memory_cycles = runner.request_to_memory()?;
     let recall_snoops_per_cycle = runner.recall()?;
     let recall_outstanding_peak = runner.read32(PeakBisnp::OFFSET)?;
+    let (axi_read_lines_per_cycle, axi_write_lines_per_cycle) = axi::measure(&config, machine)?;
     let errors = runner.device.errors()?;
     ensure!(errors == ErrorBits(0), "the device set errors: ERROR = {:#x}", errors.0);
     Ok(Results {
@@ -127,6 +132,8 @@ fn measure() -> Result<Results> {
             harvest_records_per_cycle,
             recall_snoops_per_cycle,
             recall_outstanding_peak,
+            axi_read_lines_per_cycle,
+            axi_write_lines_per_cycle,
         },
         sim: Sim { cycles_per_second: runner.cycles as f64 / runner.simulated.as_secs_f64() },
     })
@@ -146,6 +153,8 @@ fn table(results: &Results) -> String {
         ("harvest", format!("{:.3} records per cycle", rtl.harvest_records_per_cycle)),
         ("recall", format!("{:.3} snoops per cycle", rtl.recall_snoops_per_cycle)),
         ("recall, outstanding", format!("at most {}", rtl.recall_outstanding_peak)),
+        ("reads on axi", format!("{:.3} lines per cycle", rtl.axi_read_lines_per_cycle)),
+        ("writes on axi", format!("{:.3} lines per cycle", rtl.axi_write_lines_per_cycle)),
         ("simulation", format!("{:.0} cycles per second", sim.cycles_per_second)),
     ];
     for (name, value) in rows {

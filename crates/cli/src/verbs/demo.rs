@@ -1,12 +1,12 @@
 //! `tideline demo`: the whole way once, on a database.
 
 use super::record::explain;
-use super::replay::{Attach, verdict};
+use super::replay::verdict;
 use crate::cache::Cache;
 use crate::export::{json, svg, table};
 use crate::replay::{Settings, run};
 use crate::size::Size;
-use crate::target::Target;
+use crate::target::{Attach, Target};
 use crate::{Verdict, files, progress};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -52,8 +52,7 @@ impl Demo {
 
         let settings = Settings {
             trace,
-            target: Target { name: Name::Rtl },
-            attach: Attach::Cxl.name(),
+            target: Target { name: Name::Rtl, attach: Attach::Cxl },
             cache: Cache { size: Size(2 << 20), ways: 16 },
             epoch: 1_000_000,
             recall: true,

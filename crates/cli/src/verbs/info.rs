@@ -8,12 +8,14 @@ use anyhow::Result;
 use clap::Args;
 use std::fmt::Write;
 use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
-use tideline_driver::Capability;
+use tideline_driver::{Attach, Capability};
 
 /// Show what a device is: version, sizes, capabilities
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  tideline info\n  tideline info --target model\n  \
-                  tideline info --target vfio-user:/tmp/tideline.sock")]
+#[command(
+    after_help = "Examples:\n  tideline info\n  tideline info --target model\n  tideline info --attach axi\n  \
+                  tideline info --target vfio-user:/tmp/tideline.sock"
+)]
 pub struct Info {
     #[command(flatten)]
     target: AnyTarget,
@@ -27,9 +29,14 @@ impl Info {
         let info = device.info();
         let (major, minor, patch) = info.version;
         let window = Size(u64::from(identity.pages) * PAGE_BYTES as u64);
+        let attach = match info.attach {
+            Attach::Cxl => "CXL.mem, with back-invalidate",
+            Attach::Axi => "AXI4, without back-invalidate: the driver flushes",
+        };
         let rows = [
             ("device", format!("Tideline, target {}", self.target.name)),
             ("interface version", format!("{major}.{minor}.{patch}")),
+            ("attach", attach.to_owned()),
             (
                 "window",
                 format!(

@@ -6,13 +6,13 @@ use crate::replay::{Outcome, Settings, run};
 use crate::target::Target;
 use crate::{Verdict, files, progress};
 use anyhow::{Result, ensure};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Replay a trace into the device, and compare what it reports with what the trace wrote
 ///
-/// The trace's accesses go through a model of a host's last-level cache, which speaks CXL.mem to the device. At the end
-/// of each epoch the driver harvests the lines that were written, and they are compared with those that the trace
+/// The trace's accesses go through a model of a host's last-level cache, which speaks CXL.mem to the device, or AXI4. At the
+/// end of each epoch the driver harvests the lines that were written, and they are compared with those that the trace
 /// wrote. FILE is a trace of `tideline record`, or the output of `valgrind --tool=lackey --trace-mem=yes`, plain or
 /// compressed with gzip, xz or zstd.
 #[derive(Debug, Args)]
@@ -21,21 +21,19 @@ use std::path::{Path, PathBuf};
                         Examples:\n  tideline replay gzip.tlt --svg gzip.svg\n  \
                         tideline replay gzip.tlt --cache 32MiB --epoch 100000 --json gzip.json\n  \
                         tideline replay gzip.tlt --no-recall     # what a tracker misses that only listens\n  \
+                        tideline replay gzip.tlt --attach axi    # no back-invalidate: the driver flushes\n  \
                         xzcat gzip.lackey.xz | tideline replay - --target model"
 )]
 pub struct Replay {
     /// The trace, or - for standard input
     #[arg(value_name = "FILE")]
     trace: PathBuf,
-    /// How the device is attached to the host
-    #[arg(long, value_enum, default_value_t = Attach::Cxl)]
-    attach: Attach,
     #[command(flatten)]
     cache: Cache,
     /// Instructions of an epoch; 0 makes one epoch of all
     #[arg(long, value_name = "N", default_value_t = 1_000_000, allow_negative_numbers = true)]
     epoch: u64,
-    /// Do not recall the lines that the host may still hold: report only what it has written back
+    /// Neither recall nor flush the lines that the host may still hold: report only what it has written back
     #[arg(long)]
     no_recall: bool,
     #[command(flatten)]
@@ -46,22 +44,6 @@ pub struct Replay {
     /// Write a picture of where the program writes here
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-}
-
-/// How a device is attached to the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Attach {
-    /// CXL.mem, with back-invalidate snoops
-    Cxl,
-}
-
-impl Attach {
-    /// As reports name it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Attach::Cxl => "cxl",
-        }
-    }
 }
 
 impl Replay {
@@ -84,7 +66,6 @@ impl Replay {
         let settings = Settings {
             trace: self.trace,
             target: self.target,
-            attach: self.attach.name(),
             cache: self.cache,
             epoch: self.epoch,
             recall: !self.no_recall,

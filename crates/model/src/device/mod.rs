@@ -9,9 +9,10 @@ use crate::memory::{DeviceMemory, HostMemory};
 use executor::Executor;
 use line::Deferred;
 use recall::Recalls;
+use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
 use tideline_abi::geometry::{PAGE_BYTES, WINDOW_PAGES};
-use tideline_abi::regs::{Access, REGISTERS, Register, error_bit, reg};
+use tideline_abi::regs::{Access, REGISTERS, Register, cap, error_bit, reg};
 use tideline_abi::slot::{Slot, SlotKind, SlotResult};
 use tideline_driver::{CarrierError, Iova};
 
@@ -30,6 +31,7 @@ const INTR_RESET_DONE: u32 = 1 << 3;
 /// [`read32`](Self::read32), [`write32`](Self::write32) and [`host_memory`](Self::host_memory).
 #[derive(Clone, Debug)]
 pub struct ModelDevice {
+    attach: Attach,
     core: Core,
     memory: DeviceMemory,
     host: HostMemory,
@@ -46,9 +48,16 @@ pub struct ModelDevice {
 }
 
 impl ModelDevice {
-    /// Power-on state.
+    /// Power-on state, on CXL.mem.
     pub fn new() -> Self {
+        Self::with_attach(Attach::Cxl)
+    }
+
+    /// Power-on state of a device that says that it is so attached. Behind AXI4 its channels take the line requests that
+    /// the front of that attach makes, and no others.
+    pub fn with_attach(attach: Attach) -> Self {
         Self {
+            attach,
             core: Core::new(),
             memory: DeviceMemory::default(),
             host: HostMemory::new(HOST_MEMORY_LIMIT),
@@ -128,6 +137,8 @@ impl ModelDevice {
     pub fn read32(&self, offset: u32) -> Result<u32, CarrierError> {
         let Some((index, register)) = find(offset)? else { return Ok(0) };
         Ok(match index {
+            reg::ATTACH => self.attach as u32,
+            reg::CAP_TRACK if self.attach == Attach::Axi => cap::TRACK_ALONE as u32,
             reg::STATUS => self.status(),
             reg::GENERATION => self.executor.generation,
             reg::SQ_HEAD => self.executor.sq_head,

@@ -7,8 +7,8 @@ use tideline_abi::slot::SlotKind;
 use tideline_proof::Stimulus;
 use tideline_rtl::blocks::types::SlotBits;
 use tideline_rtl::blocks::{
-    command_executor::CommandExecutor, csr::Csr, descriptor_pipeline::DescriptorPipeline,
-    miss_unit::MissUnit, recall_engine::RecallEngine, spool::Spool,
+    axi_front::AxiFront, command_executor::CommandExecutor, csr::Csr,
+    descriptor_pipeline::DescriptorPipeline, miss_unit::MissUnit, recall_engine::RecallEngine, spool::Spool,
 };
 
 /// Known commands whose operands fit the window, or miss it by little.
@@ -81,6 +81,23 @@ pub fn long_results(kernel: &mut Spool, stimulus: &mut Stimulus) {
     if stimulus.below(2) == 0 {
         kernel.result_slot.next.kind = bits(SlotKind::Harvest.code());
         kernel.result.next.status = bits(0);
+    }
+}
+
+/// Answers whose tags were given out lately; at times none for long, so that the places fill.
+pub fn answered_beats(kernel: &mut AxiFront, stimulus: &mut Stimulus) {
+    let mut near =
+        |next: u64, write: u64| bits::<16>(next.wrapping_sub(1 + stimulus.below(4)) & 127 | write << 15);
+    let (read, write) = (kernel.req.tag.val().index() as u64, kernel.rwd.tag.val().index() as u64);
+    kernel.drs.next.tag = near(read, 0);
+    kernel.commit_tag.next = near(write, 1);
+    kernel.ndr_tag.next = near(read, 0);
+    if stimulus.below(2) == 0 {
+        kernel.ndr_tag.next = kernel.commit_tag.next;
+    }
+    if stimulus.below(4) != 0 {
+        kernel.s_axi.arlen.next = bits(stimulus.below(4));
+        kernel.s_axi.awlen.next = bits(stimulus.below(4));
     }
 }
 

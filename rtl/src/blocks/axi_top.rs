@@ -1,0 +1,96 @@
+//! The device for an AXI4 link: the core behind one AXI4 subordinate. Module `tideline_axi_top`.
+
+use super::axi::*;
+use super::axi_front::AxiFront;
+use super::core::Core;
+use super::types::DPA_BITS;
+use crate::prim::*;
+use rust_hdl_core::prelude::*;
+use tideline_abi::attach::attach;
+use tideline_abi::slot::slot_kind;
+
+/// The top.
+#[derive(Clone, Debug, Default, LogicBlock)]
+pub struct AxiTop<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> {
+    /// The clock of everything.
+    pub clk: Signal<In, Clock>,
+    /// Power-on reset, synchronous, active high: everything is lost.
+    pub rst: Signal<In, Bit>,
+    /// Function level reset of the host side, at its rising edge: nothing is lost.
+    pub flr: Signal<In, Bit>,
+    /// The window: reads are fills, writes are write-backs.
+    pub s_axi: AxiSubordinate,
+    /// Device memory.
+    pub m_axi_dram: AxiManager<DPA_BITS>,
+    /// Host memory.
+    pub m_axi_host: AxiManager<64>,
+    /// Registers.
+    pub s_axil: AxiLiteSubordinate,
+    /// Interrupt requests, one level per vector.
+    pub irq: Signal<Out, Bits<4>>,
+    front: AxiFront,
+    core: Core<SETS, WAYS, TAGS, ROWS>,
+}
+
+impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> Logic
+    for AxiTop<SETS, WAYS, TAGS, ROWS>
+{
+    #[hdl_gen]
+    fn update(&mut self) {
+        comment!("module axi_top");
+        self.core.clk.next = self.clk.val();
+        self.core.rst.next = self.rst.val();
+        self.core.flr.next = self.flr.val();
+        self.core.attach.next = attach::AXI.into();
+        self.front.clk.next = self.clk.val();
+        self.front.rst.next = self.rst.val();
+        self.irq.next = self.core.irq.val();
+        AxiSubordinate::link(&mut self.s_axi, &mut self.front.s_axi);
+        AxiManager::<DPA_BITS>::link(&mut self.m_axi_dram, &mut self.core.m_axi_dram);
+        AxiManager::<64>::link(&mut self.m_axi_host, &mut self.core.m_axi_host);
+        AxiLiteSubordinate::link(&mut self.s_axil, &mut self.core.s_axil);
+
+        comment!(
+            "The front stands where a CXL host would; of the commit slots it wants to know the fate of writes."
+        );
+        self.core.m2s_req.valid.next = self.front.req.valid.val();
+        self.core.m2s_req.opcode.next = self.front.req.opcode.val();
+        self.core.m2s_req.addr.next = self.front.req.addr.val();
+        self.core.m2s_req.tag.next = self.front.req.tag.val();
+        self.core.m2s_req.meta_field.next = self.front.req.meta_field.val();
+        self.core.m2s_req.meta_value.next = self.front.req.meta_value.val();
+        self.core.m2s_req.snp_type.next = self.front.req.snp_type.val();
+        self.front.req.ready.next = self.core.m2s_req.ready.val();
+        self.core.m2s_rwd.valid.next = self.front.rwd.valid.val();
+        self.core.m2s_rwd.opcode.next = self.front.rwd.opcode.val();
+        self.core.m2s_rwd.addr.next = self.front.rwd.addr.val();
+        self.core.m2s_rwd.tag.next = self.front.rwd.tag.val();
+        self.core.m2s_rwd.meta_field.next = self.front.rwd.meta_field.val();
+        self.core.m2s_rwd.meta_value.next = self.front.rwd.meta_value.val();
+        self.core.m2s_rwd.snp_type.next = self.front.rwd.snp_type.val();
+        self.core.m2s_rwd.data.next = self.front.rwd.data.val();
+        self.core.m2s_rwd.be.next = self.front.rwd.be.val();
+        self.front.rwd.ready.next = self.core.m2s_rwd.ready.val();
+        self.core.s2m_ndr.ready.next = true;
+        self.core.s2m_drs.ready.next = true;
+        self.core.s2m_bisnp.ready.next = self.front.snoop_ready.val();
+        self.core.m2s_birsp.valid.next = self.front.response_valid.val();
+        self.core.m2s_birsp.opcode.next = self.front.response_opcode.val();
+        self.core.m2s_birsp.tag.next = self.front.response_tag.val();
+        self.front.response_ready.next = self.core.m2s_birsp.ready.val();
+        self.front.ndr_valid.next = self.core.s2m_ndr.valid.val();
+        self.front.ndr_tag.next = self.core.s2m_ndr.tag.val();
+        self.front.drs_valid.next = self.core.s2m_drs.valid.val();
+        self.front.drs.next.opcode = self.core.s2m_drs.opcode.val();
+        self.front.drs.next.tag = self.core.s2m_drs.tag.val();
+        self.front.drs.next.poison = self.core.s2m_drs.poison.val();
+        self.front.drs.next.data = self.core.s2m_drs.data.val();
+        self.front.snoop_valid.next = self.core.s2m_bisnp.valid.val();
+        self.front.snoop_tag.next = self.core.s2m_bisnp.tag.val();
+        self.front.commit_valid.next =
+            self.core.probe.valid.val() & (self.core.probe.kind.val() == slot_kind::WRITE);
+        self.front.commit_tag.next = self.core.probe.tag.val();
+        self.front.commit_decodes.next = self.core.probe.decodes.val();
+        self.front.commit_writes.next = self.core.probe.writes_memory.val();
+    }
+}
