@@ -4,6 +4,9 @@ mod generate;
 mod lint;
 mod mutate;
 mod mutations;
+mod proofs;
+mod prove;
+mod python;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -23,6 +26,7 @@ enum Chore {
     Generate(generate::Generate),
     Lint(lint::Lint),
     Mutate(mutate::Mutate),
+    Prove(prove::Prove),
 }
 
 fn main() -> ExitCode {
@@ -30,6 +34,7 @@ fn main() -> ExitCode {
         Chore::Generate(chore) => chore.run(),
         Chore::Lint(chore) => chore.run(),
         Chore::Mutate(chore) => chore.run(),
+        Chore::Prove(chore) => chore.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
