@@ -16,7 +16,7 @@ module birsp_moves (input clk, input rst, input birsp_valid);
         .clk(clk), .rst(rst), .m2s_birsp_valid(birsp_valid), .m2s_birsp_ready(birsp_ready),
         .\snooper.enable (ready),
         .\recall.responses.out_valid (head_valid), .\recall.responses.out_ready (head_taken), .\recall.responses.out_data (head),
-        .\recall.table.read_data (entry), .\recall.response_granted (granted), .\recall.offer_response (offered),
+        .\recall.table_read_data (entry), .\recall.response_granted (granted), .\recall.offer_response (offered),
         .\snooper.arbiter.response_page (page),
         .\snooper.arbiter.before_wb_q (wb), .\snooper.arbiter.before_br_q (br), .\snooper.arbiter.before_bp_q (bp),
         .\snooper.arbiter.before_wr_q (before_wr), .\snooper.arbiter.before_wp_q (before_wp), .\snooper.arbiter.before_rp_q (before_rp),
@@ -54,10 +54,10 @@ module birsp_moves (input clk, input rst, input birsp_valid);
         assert (!(wb && bp) || before_wp);
         assert (!(before_wr && before_rp) || before_wp);
         assert (!(br && before_rp) || bp);
-        assert (!(!before_wr && br) || !wb);
-        assert (!(!before_wp && bp) || !wb);
-        assert (!(!before_wp && before_rp) || !before_wr);
-        assert (!(!bp && before_rp) || !br);
+        assert (!(!wb && !br) || !before_wr);
+        assert (!(!wb && !bp) || !before_wp);
+        assert (!(!before_wr && !before_rp) || !before_wp);
+        assert (!(!br && !before_rp) || !bp);
         if (head_valid && ready && !offered) assert (head_taken);
         assert (!offered || waited + 3 * before + blocked <= 11);
         assert (waited <= 11);

@@ -7,13 +7,16 @@
 // written. Shown for completion queues of 4 and 8 entries.
 module queue_phase (input clk, input rst, input enable, input [31:0] queue_size, input [15:0] cq_head, input flr);
     wire [511:0] completion;
-    wire [15:0] tail, head, used;
-    wire [3:0] reserved, state;
-    wire phase, completing, taking, ends, complete, fetch;
+    wire [15:0] tail;
+    wire [3:0] reserved;
+    wire [2:0] state, run, fence;
+    wire abort_parked, nack_parked, flr_pending;
+    wire phase, completing, ends;
     tideline_command_executor executor (
         .clk(clk), .rst(rst), .enable(enable), .queue_size(queue_size), .cq_head(cq_head), .flr(flr),
-        .completion(completion), .complete(complete), .fetch(fetch), .reset_done(ends), .completed(completing),
-        .\tail_q (tail), .\phase_q (phase), .\reserved_q (reserved), .\taking (taking)
+        .completion(completion), .reset_done(ends), .completed(completing),
+        .\tail_q (tail), .\phase_q (phase), .\reserved_q (reserved), .\state_q (state), .\run_q (run), .\fence_q (fence),
+        .\abort_parked_q (abort_parked), .\nack_parked_q (nack_parked), .\flr_pending_q (flr_pending)
     );
     reg started = 1'b0;
     always @(posedge clk) started <= 1'b1;
@@ -33,14 +36,17 @@ module queue_phase (input clk, input rst, input enable, input [31:0] queue_size,
         written <= rst ? 0 : written + completing;
         taken <= rst ? 0 : taken + moved;
     end
-    always @* if (started) assume (cq_head < size && moved <= written - taken);
+    wire [7:0] unread = written - taken;
+    always @* if (started) assume (cq_head < size && moved <= unread);
     always @* if (!started) assume (cq_head == 0);
     always @(posedge clk) if (started) begin
         assert (tail == (written & (size - 1)) && phase == (large ? written[3] : written[2]));
         assert (completion[504] == !phase);
         assert (last_head == (taken & (size - 1)));
         // Written and not taken, and kept for commands that were read.
-        assert ((written - taken & 8'hff) + reserved <= size - 1);
-        if (completing) assert (reserved != 0);
+        assert (unread + reserved <= size - 1);
+        // A place is kept for each parked command and for the one that is read, checked or completed.
+        assert (reserved == (run != 0) + (fence != 0) + abort_parked + nack_parked + (state >= 1 && state <= 4));
+        assert (state <= 4 && run <= 6 && fence <= 4 && !flr_pending);
     end
 endmodule

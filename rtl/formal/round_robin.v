@@ -23,12 +23,13 @@ module round_robin (input clk, input rst, input [15:0] request, input advance);
         first = 0;
         for (i = 15; i >= 1; i = i - 1) if (later[i]) first = i;
     end
+    wire [15:0] lowest = later & (~later + 16'd1);
     wire [3:0] ahead = watched - first;
     always @(posedge clk) if (started && !rst) begin
-        assert ((grant & (grant - 1)) == 0 && (grant & ~request) == 0);
+        assert ((grant & (grant - 16'd1)) == 0 && (grant & ~request) == 0);
         assert (any == |request && any == |grant);
         assert (passed <= 15);
-        assert ((later & (~later + 1)) == 0 || later == ~((later & (~later + 1)) - 1));
-        assert (passed + ahead <= 15);
+        assert (later == 0 || later == ~(lowest - 16'd1));
+        assert (!later[0] && passed + ahead <= 15);
     end
 endmodule

@@ -46,9 +46,9 @@ module slot_arbiter (
         assert (!(wb && bp) || wp);
         assert (!(wr && rp) || wp);
         assert (!(br && rp) || bp);
-        assert (!(!wr && br) || !wb);
-        assert (!(!wp && bp) || !wb);
-        assert (!(!wp && rp) || !wr);
-        assert (!(!bp && rp) || !br);
+        assert (!(!wb && !br) || !wr);
+        assert (!(!wb && !bp) || !wp);
+        assert (!(!wr && !rp) || !wp);
+        assert (!(!br && !rp) || !bp);
     end
 endmodule

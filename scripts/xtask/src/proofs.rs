@@ -107,8 +107,8 @@ pub fn all() -> Vec<Proof> {
             mutations: vec![change(
                 "a granted write stays first",
                 "tideline_slot_arbiter",
-                "if (grant_w) begin\n            before_wr_d = 1'b0;",
-                "if (grant_w) begin\n            before_wr_d = 1'b1;",
+                "before_wb_d = 1'b0;",
+                "before_wb_d = 1'b1;",
             )],
         },
         Proof {
@@ -119,7 +119,20 @@ pub fn all() -> Vec<Proof> {
             cut_wires: &[],
             depth: 1,
             long: false,
-            mutations: vec![],
+            mutations: vec![
+                change(
+                    "writes of tracked pages are not dirty",
+                    "tideline_resolve",
+                    "new_dirty = line_dirty || track;",
+                    "new_dirty = line_dirty;",
+                ),
+                change(
+                    "BIConflict is not answered",
+                    "tideline_resolve",
+                    "else if (slot[3:0] == SLOT_KIND_CONFLICT) begin\n            has_ndr = 1'b1;",
+                    "else if (slot[3:0] == SLOT_KIND_CONFLICT) begin\n            has_ndr = 1'b0;",
+                ),
+            ],
         },
         Proof {
             name: "streams",
@@ -196,7 +209,20 @@ pub fn all() -> Vec<Proof> {
             cut_wires: &["ready"],
             depth: 2,
             long: false,
-            mutations: vec![],
+            mutations: vec![
+                change(
+                    "a response without a snoop stays",
+                    "tideline_recall_engine",
+                    "assign drop = responses_out_valid && (!known || !readable);",
+                    "assign drop = 1'b0;",
+                ),
+                change(
+                    "writes always go first",
+                    "tideline_slot_arbiter",
+                    "before_wb_d = 1'b0;",
+                    "before_wb_d = 1'b1;",
+                ),
+            ],
         },
         Proof {
             name: "answers",
@@ -219,7 +245,12 @@ pub fn all() -> Vec<Proof> {
             cut_wires: &[],
             depth: 2,
             long: false,
-            mutations: vec![],
+            mutations: vec![change(
+                "a discarded write is not completed",
+                "tideline_memory_port",
+                "assign done_valid = write_done;",
+                "assign done_valid = line_b;",
+            )],
         },
         Proof {
             name: "queue_phase",
@@ -229,7 +260,20 @@ pub fn all() -> Vec<Proof> {
             cut_wires: &[],
             depth: 2,
             long: false,
-            mutations: vec![],
+            mutations: vec![
+                change(
+                    "the phase never turns",
+                    "tideline_command_executor",
+                    "if (complete_written && (tail_q == cq_mask)) phase_d = !phase_q;",
+                    "",
+                ),
+                change(
+                    "no place is kept for completions",
+                    "tideline_command_executor",
+                    "assign cq_room = cq_used < cq_mask;",
+                    "assign cq_room = 1'b1;",
+                ),
+            ],
         },
     ]
 }
