@@ -1,5 +1,6 @@
 //! Chores of the Tideline workspace: `cargo xtask --help`.
 
+mod coverage;
 mod generate;
 mod lint;
 mod mutate;
@@ -23,6 +24,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    Coverage(coverage::Coverage),
     Generate(generate::Generate),
     Lint(lint::Lint),
     Mutate(mutate::Mutate),
@@ -31,6 +33,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().chore {
+        Chore::Coverage(chore) => chore.run(),
         Chore::Generate(chore) => chore.run(),
         Chore::Lint(chore) => chore.run(),
         Chore::Mutate(chore) => chore.run(),

@@ -77,8 +77,8 @@ pub fn all() -> Vec<Proof> {
             mutations: vec![change(
                 "the spare register comes last",
                 "tideline_skid",
-                "data_d = spare_data_q;",
-                "data_d = in_data;",
+                "                data_d = spare_data_q;",
+                "                data_d = in_data;",
             )],
         },
         Proof {
