@@ -8,6 +8,7 @@ mod mutations;
 mod proofs;
 mod prove;
 mod python;
+mod route;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -29,6 +30,7 @@ enum Chore {
     Lint(lint::Lint),
     Mutate(mutate::Mutate),
     Prove(prove::Prove),
+    Route(route::Route),
 }
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         Chore::Lint(chore) => chore.run(),
         Chore::Mutate(chore) => chore.run(),
         Chore::Prove(chore) => chore.run(),
+        Chore::Route(chore) => chore.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
