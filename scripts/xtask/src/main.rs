@@ -1,5 +1,6 @@
 //! Chores of the Tideline workspace: `cargo xtask --help`.
 
+mod cocotb;
 mod coverage;
 mod generate;
 mod lint;
@@ -25,6 +26,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    Cocotb(cocotb::Cocotb),
     Coverage(coverage::Coverage),
     Generate(generate::Generate),
     Lint(lint::Lint),
@@ -35,6 +37,7 @@ enum Chore {
 
 fn main() -> ExitCode {
     let done = match Cli::parse().chore {
+        Chore::Cocotb(chore) => chore.run(),
         Chore::Coverage(chore) => chore.run(),
         Chore::Generate(chore) => chore.run(),
         Chore::Lint(chore) => chore.run(),
