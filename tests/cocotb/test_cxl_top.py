@@ -3,8 +3,20 @@
 import os
 
 import cocotb
-from cocotb.triggers import ClockCycles, RisingEdge
-from device import *
+from cocotb.triggers import Lock, RisingEdge
+from device import (
+    HARVEST_CLEAR,
+    HARVEST_RECALL,
+    IDENTIFY,
+    LINE,
+    MAP,
+    PAGE,
+    TRACK,
+    TRACK_SET,
+    WINDOW_BASE,
+    WINDOW_PAGES,
+    Device,
+)
 
 SEED = int(os.environ.get("TIDELINE_SEED", "1"))
 NO_OP, META0, INVALID, ANY = 3, 0, 0, 2
@@ -18,6 +30,8 @@ class Host:
         self.device, self.dut, self.rng = device, device.dut, device.rng
         self.tag, self.ndr, self.drs = 0, {}, {}
         self.memory, self.owned, self.snoops = {}, {}, 0
+        # A channel carries one message at a time.
+        self.locks = {name: Lock() for name in ("req", "rwd", "birsp")}
         for name in ("m2s_req", "m2s_rwd", "m2s_birsp"):
             getattr(self.dut, name + "_valid").value = 0
         for name in ("s2m_ndr", "s2m_drs", "s2m_bisnp"):
@@ -40,7 +54,6 @@ class Host:
         valid, ready = getattr(self.dut, channel + "_valid"), getattr(self.dut, channel + "_ready")
         while True:
             await RisingEdge(self.dut.clk)
-            # As x or z is no message, a message is compared with one.
             if ready.value == 1 and valid.value == 1:
                 handler(**{name: int(getattr(self.dut, f"{channel}_{name}").value) for name in fields})
             ready.value = int(self.rng.random() < 0.7)
@@ -60,13 +73,8 @@ class Host:
     async def answer(self, addr, tag):
         if (data := self.owned.pop(addr, None)) is not None:
             await self.write(addr, data, snoop=0)
-        async with self.lock("birsp"):
+        async with self.locks["birsp"]:
             await self.send("m2s_birsp", opcode=0, tag=tag)
-
-    def lock(self, name):
-        if not hasattr(self, "locks"):
-            self.locks = {}
-        return self.locks.setdefault(name, cocotb.triggers.Lock())
 
     async def wait(self, answers, tag):
         for _ in range(20_000):
@@ -81,7 +89,7 @@ class Host:
 
     async def write(self, addr, data, snoop=SNP_INV):
         tag = self.next_tag()
-        async with self.lock("rwd"):
+        async with self.locks["rwd"]:
             await self.send(
                 "m2s_rwd", opcode=1, addr=addr, tag=tag, meta_field=META0, meta_value=INVALID, snp_type=snoop,
                 data=int.from_bytes(data, "little"), be=0,
@@ -91,7 +99,7 @@ class Host:
 
     async def read(self, addr, own=False):
         tag = self.next_tag()
-        async with self.lock("req"):
+        async with self.locks["req"]:
             meta = dict(meta_field=META0, meta_value=ANY) if own else dict(meta_field=NO_OP, meta_value=0)
             await self.send("m2s_req", opcode=1, addr=addr, tag=tag, snp_type=SNP_INV if own else 2, **meta)
         ndr = await self.wait(self.ndr, tag)
