@@ -59,6 +59,11 @@ impl Prove {
         println!("{:<14} {:<34} {:<13} {:>5} {:>7}  result", "proof", "change", "mode", "depth", "time");
         let mut wrong = vec![];
         for proof in chosen {
+            if let Some(why) = proof.open {
+                println!("{:<14} open: {why}", proof.name);
+                ensure!(self.names.is_empty(), "{} is open: {why}", proof.name);
+                continue;
+            }
             let runs: Vec<Option<&(&str, Patch)>> = match self.mutate {
                 true => proof.mutations.iter().map(Some).collect(),
                 false => vec![None],
@@ -202,7 +207,7 @@ mod tests {
 
     #[test]
     fn every_change_applies_and_every_proof_has_one() {
-        for proof in all() {
+        for proof in all().into_iter().filter(|proof| proof.open.is_none()) {
             let design = (proof.design)().unwrap();
             assert!(design.modules.iter().any(|module| module.name == proof.module), "{}", proof.name);
             assert!(!proof.mutations.is_empty(), "{}", proof.name);
