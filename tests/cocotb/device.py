@@ -93,6 +93,11 @@ class Device:
         await self.write(0x058, WINDOW_PAGES)
         await self.write(0x05C, FRAMES)
         await self.write(0x060, FRAMES)
+        # Descriptors behind the spool; the tables are made once.
+        await self.write(0x068, 2 * FRAMES)
+        await self.write(0x06C, 1)
+        while not await self.read(0x048) & 1 << 3:
+            await ClockCycles(self.dut.clk, 100)
         await self.write(0x100, SQ)
         await self.write(0x108, CQ)
         await self.write(0x110, SIZE_LOG2 | SIZE_LOG2 << 8)
