@@ -48,6 +48,8 @@ pub struct CoherenceSnooper<const SETS: usize> {
 
     /// There is room for one more answer on NDR.
     pub ndr_ok: Signal<In, Bit>,
+    /// There is room for two more: requests leave the last place to writes, which wait for nothing else.
+    pub ndr_spare: Signal<In, Bit>,
     /// There is room for one more answer on DRS.
     pub drs_ok: Signal<In, Bit>,
     /// A slot that will be answered on NDR enters.
@@ -262,7 +264,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.chosen_read.next = (self.chosen.val().opcode == m2s_req::MEM_RD)
             | (self.chosen.val().opcode == m2s_req::MEM_RD_DATA);
         self.chosen_valid.next = (self.req_offer.val() | self.waiting_serves.val())
-            & self.ndr_ok.val()
+            & self.ndr_spare.val()
             & (self.drs_ok.val() | !self.chosen_read.val());
 
         comment!("RwD: decode and queue.");

@@ -239,6 +239,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.snooper.window_base.next = self.window_base.val();
         self.snooper.window_pages.next = self.window_pages.val();
         self.snooper.ndr_ok.next = self.responder.ndr_ok.val();
+        self.snooper.ndr_spare.next = self.responder.ndr_spare.val();
         self.snooper.drs_ok.next = self.responder.drs_ok.val();
         self.snooper.query_hit.next = self.recall.query_hit.val();
         self.snooper.query_stuck.next = self.recall.query_stuck.val();

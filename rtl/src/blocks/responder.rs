@@ -44,6 +44,8 @@ pub struct Responder {
     pub take_ndr: Signal<In, Bit>,
     /// There is room for one more.
     pub ndr_ok: Signal<Out, Bit>,
+    /// There is room for two more: a request takes a place only then, so that the last one is kept for a write.
+    pub ndr_spare: Signal<Out, Bit>,
     /// A slot that will be answered on DRS enters the pipeline.
     pub take_drs: Signal<In, Bit>,
     /// There is room for one more.
@@ -153,6 +155,7 @@ impl Logic for Responder {
         self.ndr_used.d.next = self.ndr_used.q.val() + bit_cast::<9, 1>(self.take_ndr.val().into())
             - bit_cast::<9, 1>(self.ndr_leaves.val().into());
         self.ndr_ok.next = !self.ndr_used.q.val().get_bit(8);
+        self.ndr_spare.next = self.ndr_used.q.val() < 255;
         self.drs_used.d.next = self.drs_used.q.val() + bit_cast::<9, 1>(self.take_drs.val().into())
             - bit_cast::<9, 1>(self.drs_leaves.val().into());
         self.drs_ok.next = !self.drs_used.q.val().get_bit(8);

@@ -37,6 +37,7 @@ pub struct Fifo<T: Synth, const AW: usize> {
     push: Signal<Local, Bit>,
     pop: Signal<Local, Bit>,
     used: Signal<Local, Bits<AW>>,
+    assert_full: Signal<Local, Bit>,
 }
 
 impl<T: Synth, const AW: usize> Default for Fifo<T, AW> {
@@ -60,6 +61,7 @@ impl<T: Synth, const AW: usize> Default for Fifo<T, AW> {
             push: Signal::default(),
             pop: Signal::default(),
             used: Signal::default(),
+            assert_full: Signal::default(),
         }
     }
 }
@@ -100,5 +102,8 @@ impl<T: Synth, const AW: usize> Logic for Fifo<T, AW> {
         if self.full.q.val() {
             self.count.next = self.depth.val();
         }
+
+        comment!("For formal tools.");
+        self.assert_full.next = !self.full.q.val() | (self.write.q.val() == self.read.q.val());
     }
 }

@@ -30,6 +30,7 @@ pub struct Skid<T: Synth> {
     data: Reg<T>,
     spare_valid: Reg<Bit>,
     spare_data: Reg<T>,
+    assert_order: Signal<Local, Bit>,
 }
 
 impl<T: Synth> Logic for Skid<T> {
@@ -57,5 +58,8 @@ impl<T: Synth> Logic for Skid<T> {
             self.spare_valid.d.next = self.in_valid.val();
             self.spare_data.d.next = self.in_data.val();
         }
+
+        comment!("For formal tools: the spare register is used only behind the output register.");
+        self.assert_order.next = self.valid.q.val() | !self.spare_valid.q.val();
     }
 }

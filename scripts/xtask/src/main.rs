@@ -1,10 +1,16 @@
 //! Chores of the Tideline workspace: `cargo xtask --help`.
 
+mod cocotb;
+mod coverage;
 mod generate;
 mod lint;
 mod mutate;
 mod mutations;
+mod proofs;
+mod prove;
+mod python;
 mod results;
+mod route;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -21,18 +27,26 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Chore {
+    Cocotb(cocotb::Cocotb),
+    Coverage(coverage::Coverage),
     Generate(generate::Generate),
     Lint(lint::Lint),
     Mutate(mutate::Mutate),
     Results(results::Results),
+    Prove(prove::Prove),
+    Route(route::Route),
 }
 
 fn main() -> ExitCode {
     let done = match Cli::parse().chore {
+        Chore::Cocotb(chore) => chore.run(),
+        Chore::Coverage(chore) => chore.run(),
         Chore::Generate(chore) => chore.run(),
         Chore::Lint(chore) => chore.run(),
         Chore::Mutate(chore) => chore.run(),
         Chore::Results(chore) => chore.run(),
+        Chore::Prove(chore) => chore.run(),
+        Chore::Route(chore) => chore.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,14 +30,23 @@ impl Mutation {
     /// The files with this mutation in them.
     pub fn apply(&self, files: &BTreeMap<String, String>) -> Result<BTreeMap<String, String>> {
         let mut files = files.clone();
-        for Patch { module, anchor, replacement } in &self.patches {
-            let name = format!("{module}.v");
-            let text = files.get_mut(&name).with_context(|| format!("{}: there is no {name}", self.name))?;
-            let count = text.matches(anchor).count();
-            ensure!(count == 1, "{}: {name} holds {anchor:?} {count} times, not once", self.name);
-            *text = text.replace(anchor, replacement);
+        for patch in &self.patches {
+            patch.apply(self.name, &mut files)?;
         }
         Ok(files)
+    }
+}
+
+impl Patch {
+    /// Changes the files; `name` is for the message.
+    pub fn apply(&self, name: &str, files: &mut BTreeMap<String, String>) -> Result<()> {
+        let Patch { module, anchor, replacement } = self;
+        let file = format!("{module}.v");
+        let text = files.get_mut(&file).with_context(|| format!("{name}: there is no {file}"))?;
+        let count = text.matches(anchor).count();
+        ensure!(count == 1, "{name}: {file} holds {anchor:?} {count} times, not once");
+        *text = text.replace(anchor, replacement);
+        Ok(())
     }
 }
 

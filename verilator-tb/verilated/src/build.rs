@@ -108,6 +108,9 @@ impl Verilation {
         if self.trace {
             options.push("--trace".into());
         }
+        if coverage() {
+            options.push("--coverage-line".into());
+        }
         options
     }
 
@@ -120,7 +123,7 @@ impl Verilation {
         let version = Command::new("verilator").arg("--version").output().map_err(BuildError::NoVerilator)?;
         let mut hash = DefaultHasher::new();
         (version.stdout, self.options(), SHIM, HANDLERS, include_str!("build.rs")).hash(&mut hash);
-        for variable in ["CXX", "CXXFLAGS"] {
+        for variable in ["CXX", "CXXFLAGS", COVERAGE] {
             println!("cargo:rerun-if-env-changed={variable}");
             env::var_os(variable).hash(&mut hash);
         }
@@ -185,7 +188,8 @@ impl Verilation {
         for name in ["VM_TRACE", "VM_TRACE_VCD"] {
             build.define(name, if self.trace { "1" } else { "0" });
         }
-        for name in ["VM_COVERAGE", "VM_SC", "VM_TRACE_FST"] {
+        build.define("VM_COVERAGE", if coverage() { "1" } else { "0" });
+        for name in ["VM_SC", "VM_TRACE_FST"] {
             build.define(name, "0");
         }
         for name in ["VL_USER_FINISH", "VL_USER_STOP", "VL_USER_FATAL"] {
@@ -228,6 +232,14 @@ impl Verilation {
         );
         text
     }
+}
+
+/// Compiles every design for line coverage if it is set, for `cargo xtask coverage`: each instance then writes its counts
+/// into the folder `TIDELINE_COVERAGE_DIR` when it is dropped.
+const COVERAGE: &str = "TIDELINE_COVERAGE";
+
+fn coverage() -> bool {
+    env::var_os(COVERAGE).is_some()
 }
 
 /// How a build script ends: an error is told by cargo, line by line, instead of a panic's backtrace.

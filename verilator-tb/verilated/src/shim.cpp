@@ -2,12 +2,22 @@
 
 #include "@TOP@.h"
 #include "verilated.h"
+#if VM_COVERAGE
+#include "verilated_cov.h"
+#endif
 #if VM_TRACE
 #include "verilated_vcd_c.h"
 #endif
 
 #include <cstdint>
 #include <memory>
+#if VM_COVERAGE
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <string>
+#endif
 
 namespace {
 
@@ -20,6 +30,17 @@ struct Instance {
 };
 
 Instance* of(void* handle) { return static_cast<Instance*>(handle); }
+
+#if VM_COVERAGE
+// One file per instance: its process and its number in it.
+void write_coverage(VerilatedContext& context) {
+    static std::atomic<unsigned> number{0};
+    const char* folder = std::getenv("TIDELINE_COVERAGE_DIR");
+    if (!folder) return;
+    const std::string name = std::to_string(getpid()) + "-" + std::to_string(number++) + ".dat";
+    context.coveragep()->write((std::string(folder) + "/" + name).c_str());
+}
+#endif
 
 }  // namespace
 
@@ -40,6 +61,9 @@ void @NAME@_free(void* handle) {
     if (of(handle)->trace) of(handle)->trace->close();
 #endif
     of(handle)->model->final();
+#if VM_COVERAGE
+    write_coverage(of(handle)->context);
+#endif
     delete of(handle);
 }
 

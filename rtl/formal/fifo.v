@@ -1,0 +1,47 @@
+// FIFO: what comes out is what went in, in order, nothing lost, nothing twice; the head stays until it is taken; `count`
+// is the number of entries; a full FIFO refuses. Depth 4, entries of 4 bits: pointers and flag scale.
+module fifo (input clk, input rst, input in_valid, input [3:0] in_data, input out_ready);
+    wire in_ready, out_valid, full;
+    wire [3:0] out_data;
+    wire [15:0] count;
+    wire [1:0] read, write;
+    wire [3:0] e0, e1, e2, e3;
+    tideline_fifo fifo (
+        .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),
+        .out_valid(out_valid), .out_ready(out_ready), .out_data(out_data), .count(count),
+        .\read_q (read), .\write_q (write), .\full_q (full),
+        .\entries.memory[0] (e0), .\entries.memory[1] (e1), .\entries.memory[2] (e2), .\entries.memory[3] (e3)
+    );
+    reg started = 1'b0;
+    always @(posedge clk) started <= 1'b1;
+    always @* if (!started) assume (rst);
+
+    // The specification: a queue as a shift register, oldest entry lowest.
+    reg [15:0] queue = 0;
+    reg [2:0] entries = 0;
+    wire push = in_valid && entries != 4;
+    wire pop = out_ready && entries != 0;
+    wire [15:0] popped = pop ? queue >> 4 : queue;
+    wire [2:0] left = pop ? entries - 1 : entries;
+    always @(posedge clk) begin
+        if (rst) begin
+            queue <= 0;
+            entries <= 0;
+        end else begin
+            queue <= push ? popped & ~(16'hf << 4 * left) | {12'd0, in_data} << 4 * left : popped;
+            entries <= left + push;
+        end
+    end
+
+    wire [15:0] memory = {e3, e2, e1, e0};
+    wire [31:0] turned = {memory, memory} >> 4 * read;
+    wire [15:0] mask = 16'hffff >> 4 * (4 - entries);
+    stable #(4) head (clk, rst, out_valid, out_ready, out_data);
+    always @(posedge clk) if (started && !rst) begin
+        assert (in_ready == (entries != 4) && out_valid == (entries != 0) && count == entries);
+        if (out_valid) assert (out_data == queue[3:0]);
+        // What makes it inductive.
+        assert (entries <= 4 && full == (entries == 4) && write == read + entries[1:0]);
+        assert ((turned[15:0] & mask) == (queue & mask));
+    end
+endmodule

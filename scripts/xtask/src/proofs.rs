@@ -1,0 +1,296 @@
+//! The proofs of `cargo xtask prove`: what each is about, what it cuts away, and changes that must break it.
+
+use crate::mutations::Patch;
+use anyhow::Result;
+use rust_hdl_core::prelude::*;
+use tideline_rtl::blocks;
+use tideline_rtl::prim::{Fifo, RoundRobin, Skid};
+use tideline_rtl::verilog::{Design, emit};
+
+/// A proof.
+pub struct Proof {
+    /// Its name: rtl/formal/NAME.v, and the top module in it.
+    pub name: &'static str,
+    /// The Verilog it is about.
+    pub design: fn() -> Result<Design>,
+    /// The module that the harness instantiates.
+    pub module: &'static str,
+    /// Modules of which only the ports stay: they do anything. `*` is any text.
+    pub cut: &'static [&'static str],
+    /// Signals of the module that become free.
+    pub cut_wires: &'static [&'static str],
+    /// Steps of the induction, and of the search from reset.
+    pub depth: u32,
+    /// Only with `--long`.
+    pub long: bool,
+    /// Why it cannot hold of the device of today: it waits for its adaptation, and counts as not proved.
+    pub open: Option<&'static str>,
+    /// Changes of the Verilog, each with a name, that the proof must not survive.
+    pub mutations: Vec<(&'static str, Patch)>,
+}
+
+/// Contents of queues and memories.
+const CONTENTS: &str = "tideline_lut_ram_*";
+
+/// What five proofs wait for; docs/proofs.md says where they hold.
+const CACHE: &str = "written for descriptors on chip: to be adapted to the descriptor cache";
+
+fn change(
+    name: &'static str,
+    module: &'static str,
+    anchor: &'static str,
+    replacement: &str,
+) -> (&'static str, Patch) {
+    (name, Patch { module, anchor, replacement: replacement.to_owned() })
+}
+
+fn device() -> Result<Design> {
+    Ok(emit(&blocks::cxl_top())?)
+}
+
+fn alone<B: Block>(mut block: B) -> Result<Design> {
+    block.connect_all();
+    Ok(emit(&block)?)
+}
+
+/// Every proof.
+pub fn all() -> Vec<Proof> {
+    vec![
+        Proof {
+            name: "fifo",
+            design: || alone(Fifo::<Bits<4>, 2>::default()),
+            module: "tideline_fifo",
+            cut: &[],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            open: None,
+            mutations: vec![change(
+                "a full FIFO accepts",
+                "tideline_fifo",
+                "assign push = in_valid && !full_q;",
+                "assign push = in_valid;",
+            )],
+        },
+        Proof {
+            name: "skid",
+            design: || alone(Skid::<Bits<577>>::default()),
+            module: "tideline_skid",
+            cut: &[],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            open: None,
+            mutations: vec![change(
+                "the spare register comes last",
+                "tideline_skid",
+                "                data_d = spare_data_q;",
+                "                data_d = in_data;",
+            )],
+        },
+        Proof {
+            name: "round_robin",
+            design: || alone(RoundRobin::<16>::default()),
+            module: "tideline_round_robin",
+            cut: &[],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            open: None,
+            mutations: vec![change(
+                "fixed priority",
+                "tideline_round_robin",
+                "if (|preferred) candidates = preferred;",
+                "",
+            )],
+        },
+        Proof {
+            name: "slot_arbiter",
+            design: device,
+            module: "tideline_slot_arbiter",
+            cut: &[],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            open: Some(CACHE),
+            mutations: vec![change(
+                "a granted write stays first",
+                "tideline_slot_arbiter",
+                "before_wb_d = 1'b0;",
+                "before_wb_d = 1'b1;",
+            )],
+        },
+        Proof {
+            name: "decision",
+            design: device,
+            module: "tideline_resolve",
+            cut: &[],
+            cut_wires: &[],
+            depth: 1,
+            long: false,
+            open: Some(CACHE),
+            mutations: vec![
+                change(
+                    "writes of tracked pages are not dirty",
+                    "tideline_resolve",
+                    "new_dirty = line_dirty || track;",
+                    "new_dirty = line_dirty;",
+                ),
+                change(
+                    "BIConflict is not answered",
+                    "tideline_resolve",
+                    "else if (slot[3:0] == SLOT_KIND_CONFLICT) begin\n            has_ndr = 1'b1;",
+                    "else if (slot[3:0] == SLOT_KIND_CONFLICT) begin\n            has_ndr = 1'b0;",
+                ),
+            ],
+        },
+        Proof {
+            name: "streams",
+            design: device,
+            module: "tideline_core",
+            cut: &[
+                CONTENTS,
+                "tideline_ram*",
+                "tideline_miss_unit*",
+                "tideline_command_executor",
+                "tideline_spool",
+                "tideline_summary",
+                "tideline_range_walker",
+                "tideline_recall_context",
+                "tideline_descriptor_pipeline",
+                "tideline_coherence_snooper",
+                "tideline_lowest_set",
+            ],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            open: None,
+            mutations: vec![change(
+                "a stalled skid buffer refills",
+                "tideline_skid_in_data576",
+                "if (out_ready || !valid_q) begin\n            if (spare_valid_q) begin\n                data_d",
+                "if (1'b1) begin\n            if (spare_valid_q) begin\n                data_d",
+            )],
+        },
+        Proof {
+            name: "rwd_moves",
+            design: device,
+            module: "tideline_core",
+            cut: &[
+                CONTENTS,
+                "tideline_ram",
+                "tideline_lane_ram_*",
+                "tideline_transpose*",
+                "tideline_command_executor",
+                "tideline_csr",
+                "tideline_spool",
+                "tideline_summary",
+                "tideline_range_walker",
+                "tideline_recall_engine",
+                "tideline_host_port",
+                "tideline_colour_fence",
+            ],
+            cut_wires: &["ready"],
+            depth: 2,
+            long: false,
+            open: Some(CACHE),
+            mutations: vec![change(
+                "requests may take the last place on NDR",
+                "tideline_responder",
+                "assign ndr_spare = ndr_used_q < 7'h3f;",
+                "assign ndr_spare = !ndr_used_q[6];",
+            )],
+        },
+        Proof {
+            name: "birsp_moves",
+            design: device,
+            module: "tideline_core",
+            cut: &[
+                CONTENTS,
+                "tideline_descriptor_pipeline",
+                "tideline_command_executor",
+                "tideline_csr",
+                "tideline_spool",
+                "tideline_summary",
+                "tideline_range_walker",
+                "tideline_recall_context",
+                "tideline_lowest_set",
+                "tideline_responder",
+                "tideline_memory_port",
+                "tideline_host_port",
+                "tideline_colour_fence",
+            ],
+            cut_wires: &["ready"],
+            depth: 2,
+            long: false,
+            open: Some(CACHE),
+            mutations: vec![
+                change(
+                    "a response without a snoop stays",
+                    "tideline_recall_engine",
+                    "assign drop = responses_out_valid && (!known || !readable);",
+                    "assign drop = 1'b0;",
+                ),
+                change(
+                    "writes always go first",
+                    "tideline_slot_arbiter",
+                    "before_wb_d = 1'b0;",
+                    "before_wb_d = 1'b1;",
+                ),
+            ],
+        },
+        Proof {
+            name: "answers",
+            design: device,
+            module: "tideline_core",
+            cut: &[
+                CONTENTS,
+                "tideline_ram",
+                "tideline_lane_ram_*",
+                "tideline_transpose*",
+                "tideline_command_executor",
+                "tideline_csr",
+                "tideline_spool",
+                "tideline_summary",
+                "tideline_range_walker",
+                "tideline_recall_engine",
+                "tideline_host_port",
+                "tideline_colour_fence",
+            ],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            open: Some(CACHE),
+            mutations: vec![change(
+                "a discarded write is not completed",
+                "tideline_memory_port",
+                "assign done_valid = write_done;",
+                "assign done_valid = line_b;",
+            )],
+        },
+        Proof {
+            name: "queue_phase",
+            design: device,
+            module: "tideline_command_executor",
+            cut: &[],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            open: None,
+            mutations: vec![
+                change(
+                    "the phase never turns",
+                    "tideline_command_executor",
+                    "if (complete_written && (tail_q == cq_mask)) phase_d = !phase_q;",
+                    "",
+                ),
+                change(
+                    "no place is kept for completions",
+                    "tideline_command_executor",
+                    "assign cq_room = cq_used < cq_mask;",
+                    "assign cq_room = 1'b1;",
+                ),
+            ],
+        },
+    ]
+}
