@@ -69,7 +69,7 @@ impl ModelCarrier {
     fn tick(&mut self) {
         self.device.tick(&mut self.channels);
         while let Some(snoop) = self.channels.s2m_bisnp.pop_front() {
-            self.channels.m2s_birsp.push_back(M2sBirsp { opcode: RspOpcode::BiRspI as u8, tag: snoop.tag });
+            self.channels.m2s_birsp.push_back(M2sBirsp::whole(&snoop, RspOpcode::BiRspI));
         }
     }
 

@@ -242,8 +242,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.snooper.query_context.next = self.recall.query_context.val();
         self.snooper.drains.next = self.recall.drains.val();
         self.snooper.stuck.next = self.recall.stuck.val();
-        self.snooper.response_valid.next = self.recall.response_valid.val();
-        self.snooper.response_slot.next = self.recall.response_slot.val();
+        comment!("Snoop responses need no slots.");
+        self.snooper.response_valid.next = false;
+        self.snooper.response_slot.next = self.recall.page_slot.val();
         self.snooper.page_valid.next = self.recall.page_valid.val();
         self.snooper.page_slot.next = self.recall.page_slot.val();
         if self.spool.slot_valid.val() {
@@ -252,9 +253,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         }
         self.recall.page_granted.next = self.snooper.page_granted.val() & !self.spool.slot_valid.val();
         self.spool.slot_granted.next = self.snooper.page_granted.val() & self.spool.slot_valid.val();
-        self.recall.response_granted.next = self.snooper.response_granted.val();
         self.recall.query_page.next = self.snooper.query_page.val();
         self.recall.drained.next = self.snooper.drained.val();
+        self.recall.deferred.next = self.snooper.count_deferred.val();
 
         comment!("The pipeline and what hears its results.");
         self.pipeline.slot_valid.next = self.snooper.slot_valid.val();
@@ -484,7 +485,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.csr.status[reg::COUNT_BIRSP].next = self.count_birsp.q.val();
         self.csr.status[reg::COUNT_DEFERRED].next = self.count_deferred.q.val();
         self.csr.status[reg::COUNT_RECORDS].next = self.count_records.q.val();
-        self.csr.status[reg::PEAK_BISNP].next = bit_cast::<32, 8>(self.recall.peak.val());
+        self.csr.status[reg::PEAK_BISNP].next = bit_cast::<32, 9>(self.recall.peak.val());
         self.csr.status[reg::CYCLES].next = self.cycles.q.val();
 
         comment!("The probe.");

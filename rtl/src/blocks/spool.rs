@@ -71,7 +71,7 @@ pub struct Spool {
     pub made: Signal<Out, Bits<32>>,
     /// A record is made in this cycle.
     pub record_made: Signal<Out, Bit>,
-    /// There is room for the records of every page that may be under way (16), and more.
+    /// There is room for the records of every page that may be under way (64).
     pub record_ok: Signal<Out, Bit>,
     /// Merge the records back.
     pub merge: Signal<In, Bit>,
@@ -124,7 +124,7 @@ pub struct Spool {
     /// Host memory refused a record.
     pub host_error: Signal<In, Bit>,
 
-    queue: Fifo<RecordBits, 6>,
+    queue: Fifo<RecordBits, 7>,
     buffer: Reg<Bits<64>>,
     sequence: Reg<Bits<32>>,
     accessed: Reg<Bit>,
@@ -185,7 +185,7 @@ impl Logic for Spool {
         self.queue.in_valid.next = self.push.val();
         self.queue.in_data.next.page = self.result_slot.val().page;
         self.queue.in_data.next.mask = self.result.val().mask;
-        self.record_ok.next = self.queue.count.val() < 32;
+        self.record_ok.next = self.queue.count.val() < 64;
         self.record_made.next = self.push.val();
         if self.push.val() {
             self.made_r.d.next = self.made_r.q.val() + 1;

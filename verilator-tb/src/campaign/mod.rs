@@ -36,13 +36,13 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
 use tideline_abi::command::flag;
-use tideline_abi::cxl::{Channels, NdrOpcode, RspOpcode, SnpOpcode};
+use tideline_abi::cxl::{Channels, NdrOpcode};
 use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{
     DescriptorBase, ErrorBits, Frames, RecallTimeout, SpoolBase, Status, TableInit, WindowBaseHi,
     WindowBaseLo, WindowSize, error_bit,
 };
-use tideline_abi::slot::{DataSource, Slot, SlotKind, SlotResult, SlotStatus};
+use tideline_abi::slot::{Slot, SlotKind};
 use tideline_model::Core;
 
 /// A campaign.
@@ -253,7 +253,7 @@ impl<'a> Campaign<'a> {
                         self.host.granted(line);
                     }
                 }
-                SlotKind::BiRsp => self.host.recalled(page),
+                _ if slot.recalled => self.host.recalled(page),
                 _ => {}
             }
             self.host.note_commit(line, &slot, &result);
@@ -391,20 +391,6 @@ impl<'a> Campaign<'a> {
 /// What the model makes of a slot of the device: equal to the commit if the device is right.
 pub fn lockstep(core: &mut Core, commit: &Commit) -> Commit {
     let slot = commit.slot;
-    let shared = slot.opcode == RspOpcode::BiRspS as u8 && slot.snp_type == SnpOpcode::BiSnpData as u8;
-    if slot.kind == SlotKind::BiRsp && slot.opcode != RspOpcode::BiRspI as u8 && !shared {
-        // The RTL passes a wrong response as a slot that changes nothing; for the model it is none.
-        let result = SlotResult {
-            ndr: None,
-            data: DataSource::None,
-            writes_memory: false,
-            frame: core.control(slot.page).frame(),
-            status: SlotStatus::Done,
-            mask: 0,
-            errors: 1 << error_bit::BAD_BIRSP,
-        };
-        return Commit { slot, result, lane: lane(core, commit) };
-    }
     let result = core.commit(&slot);
     Commit { slot, result, lane: lane(core, commit) }
 }
@@ -412,7 +398,7 @@ pub fn lockstep(core: &mut Core, commit: &Commit) -> Commit {
 /// Dirty and owned bit of the line of a slot; of a slot without a line, whatever the device shows.
 fn lane(core: &Core, commit: &Commit) -> (bool, bool) {
     let Slot { kind, page, line, decodes, .. } = commit.slot;
-    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write | SlotKind::BiRsp);
+    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write);
     let masks = core.masks(page);
     let bit = |mask: u64| mask >> line & 1 == 1;
     if is_line && decodes { (bit(masks.dirty), bit(masks.owned)) } else { commit.lane }

@@ -99,6 +99,14 @@ impl Summary {
                 missing.push(format!("BIConflict for an outstanding {what}"));
             }
         }
+        for (count, lines) in self.host.snoop_sizes.iter().zip([1, 2, 4]) {
+            if *count == 0 {
+                missing.push(format!("snoop of {lines} lines"));
+            }
+        }
+        if self.host.answered_blocks == 0 {
+            missing.push("block answered as a whole".into());
+        }
         missing
     }
 }
@@ -111,7 +119,13 @@ impl fmt::Display for Summary {
             writeln!(f, "  {:<26}{:>12}", kind.label(), host.sent[kind as usize])?;
         }
         let snoops: u64 = host.snooped.iter().flatten().flatten().sum();
-        writeln!(f, "  {snoops} snoops, conflicts for requests / writes {:?}", host.conflicts)?;
+        let sizes = host.snoop_sizes;
+        writeln!(
+            f,
+            "  {snoops} lines snooped by {sizes:?} snoops of 1, 2, 4 lines, {} blocks answered as a whole",
+            host.answered_blocks
+        )?;
+        writeln!(f, "  conflicts for requests / writes {:?}", host.conflicts)?;
         writeln!(
             f,
             "  {} stores, {} silent changes, {} violations",

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use tideline_abi::command::{Command, Opcode, RECORD_BYTES, Record, flag};
 use tideline_abi::cxl::{
     Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
-    RspOpcode, RwdOpcode, SnpType,
+    RspOpcode, RwdOpcode, S2mBisnp, SnpType,
 };
 use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE};
 use tideline_abi::regs::{CountBisnp, ErrorBits, PeakBisnp};
@@ -79,6 +79,9 @@ struct Rtl {
     request_to_memory_cycles: u64,
     harvest_records_per_cycle: f64,
     recall_snoops_per_cycle: f64,
+    recall_block_snoops_per_cycle: f64,
+    recall_sparse_snoops_per_cycle: f64,
+    recall_outstanding: u32,
     recall_outstanding_peak: u32,
 }
 
@@ -106,8 +109,9 @@ fn measure() -> Result<Results> {
     let read_lines_per_cycle = runner.reads()?;
     let mixed_lines_per_cycle = runner.mixed()?;
     let request_to_memory_cycles = runner.request_to_memory()?;
-    let recall_snoops_per_cycle = runner.recall()?;
-    let recall_outstanding_peak = runner.read32(PeakBisnp::OFFSET)?;
+    let [recall_snoops_per_cycle, recall_block_snoops_per_cycle, recall_sparse_snoops_per_cycle] =
+        [runner.recall(2, 1)?, runner.recall(1, 4)?, runner.recall(LINES_PER_PAGE as u64, 1)?];
+    let recall_outstanding = runner.read32(PeakBisnp::OFFSET)?;
     let errors = runner.device.errors()?;
     ensure!(errors == ErrorBits(0), "the device set errors: ERROR = {:#x}", errors.0);
     Ok(Results {
@@ -126,7 +130,10 @@ fn measure() -> Result<Results> {
             request_to_memory_cycles,
             harvest_records_per_cycle,
             recall_snoops_per_cycle,
-            recall_outstanding_peak,
+            recall_block_snoops_per_cycle,
+            recall_sparse_snoops_per_cycle,
+            recall_outstanding,
+            recall_outstanding_peak: recall_outstanding,
         },
         sim: Sim { cycles_per_second: runner.cycles as f64 / runner.simulated.as_secs_f64() },
     })
@@ -145,7 +152,9 @@ fn table(results: &Results) -> String {
         ("request to memory", format!("{} cycles", rtl.request_to_memory_cycles)),
         ("harvest", format!("{:.3} records per cycle", rtl.harvest_records_per_cycle)),
         ("recall", format!("{:.3} snoops per cycle", rtl.recall_snoops_per_cycle)),
-        ("recall, outstanding", format!("at most {}", rtl.recall_outstanding_peak)),
+        ("recall of four lines", format!("{:.3} snoops per cycle", rtl.recall_block_snoops_per_cycle)),
+        ("recall, one a page", format!("{:.3} snoops per cycle", rtl.recall_sparse_snoops_per_cycle)),
+        ("recall, outstanding", format!("at most {}", rtl.recall_outstanding)),
         ("simulation", format!("{:.0} cycles per second", sim.cycles_per_second)),
     ];
     for (name, value) in rows {
@@ -158,7 +167,7 @@ fn table(results: &Results) -> String {
 #[derive(Debug)]
 struct SnoopedRtl {
     rtl: RtlDevice,
-    snoops: VecDeque<(u64, u16)>,
+    snoops: VecDeque<(u64, S2mBisnp)>,
 }
 
 impl LineDevice for SnoopedRtl {
@@ -168,9 +177,9 @@ impl LineDevice for SnoopedRtl {
     fn tick(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
         self.rtl.tick(channels)?;
         let now = self.rtl.cycle();
-        self.snoops.extend(channels.s2m_bisnp.drain(..).map(|snoop| (now + SNOOP_LATENCY, snoop.tag)));
-        while let Some((_, tag)) = self.snoops.pop_front_if(|(due, _)| *due <= now) {
-            channels.m2s_birsp.push_back(M2sBirsp { opcode: RspOpcode::BiRspI as u8, tag });
+        self.snoops.extend(channels.s2m_bisnp.drain(..).map(|snoop| (now + SNOOP_LATENCY, snoop)));
+        while let Some((_, snoop)) = self.snoops.pop_front_if(|(due, _)| *due <= now) {
+            channels.m2s_birsp.push_back(M2sBirsp::whole(&snoop, RspOpcode::BiRspI));
         }
         Ok(())
     }
@@ -397,22 +406,22 @@ impl Runner {
         bail!("a read is not answered after {PATIENCE} cycles")
     }
 
-    /// From the doorbell to the completion of a RECALL of pages whose lines the host owns, all of them.
-    fn recall(&mut self) -> Result<f64> {
-        let own = (0..REQUESTS).map(|line| self.read(line, line as u16, MetaValue::Any)).collect();
+    /// From the doorbell to the completion of a RECALL of pages of which the host owns every `step`-th line: snoops per
+    /// cycle, each about `lines` lines.
+    fn recall(&mut self, step: u64, lines: u64) -> Result<f64> {
+        let owned = REQUESTS.min(LINES / step);
+        let own = (0..owned).map(|n| self.read(n * step, n as u16, MetaValue::Any)).collect();
         self.exchange(own, vec![]).context("reads for ownership")?;
-        let range = PageRange::new(PageIndex(0), (REQUESTS / LINES_PER_PAGE as u64) as u32)?;
+        let range = PageRange::new(PageIndex(0), (owned * step / LINES_PER_PAGE as u64) as u32)?;
         let sent = self.read32(CountBisnp::OFFSET)?;
         let begin = self.device.carrier().device.cycle();
         self.device.recall(range, Recall::WritePermission).context("recall")?;
         let cycles = self.device.carrier().device.cycle() - begin;
         self.device.recall(range, Recall::WritePermission).context("second recall")?;
-        let snoops = self.read32(CountBisnp::OFFSET)?.wrapping_sub(sent);
-        ensure!(
-            u64::from(snoops) == REQUESTS,
-            "{REQUESTS} lines owned, but {snoops} snoops sent to recall them"
-        );
-        Ok(REQUESTS as f64 / cycles as f64)
+        let snoops = u64::from(self.read32(CountBisnp::OFFSET)?.wrapping_sub(sent));
+        let wanted = owned / lines;
+        ensure!(snoops == wanted, "{owned} lines owned: {snoops} snoops recalled them, not {wanted}");
+        Ok(wanted as f64 / cycles as f64)
     }
 }
 
