@@ -127,6 +127,7 @@ pub struct RecallTable {
     age2: Reg<Contexts>,
     age3: Reg<Contexts>,
     tick_timer: Reg<Bits<29>>,
+    ready_turn: Reg<Bit>,
 
     rests: Signal<Local, Contexts>,
     start_held: Signal<Local, Contexts>,
@@ -155,6 +156,7 @@ pub struct RecallTable {
     carry1: Signal<Local, Contexts>,
     carry2: Signal<Local, Contexts>,
     carry3: Signal<Local, Contexts>,
+    offer_ready: Signal<Local, Bit>,
     offered: Signal<Local, Bits<CONTEXT_BITS>>,
 }
 
@@ -164,7 +166,7 @@ impl Logic for RecallTable {
         comment!("module recall_table");
         dff_setup!(
             self, clk, held, snooping, recalled, draining, waits, stuck_r, failed_r, unanswered, taken_over,
-            owed, age0, age1, age2, age3, tick_timer
+            owed, age0, age1, age2, age3, tick_timer, ready_turn
         );
         self.fresh.clk.next = self.clk.val();
         self.fresh.rst.next = self.rst.val();
@@ -224,13 +226,20 @@ impl Logic for RecallTable {
         self.fresh.in_valid.next = self.start_bit.val().any();
         self.fresh.in_data.next = self.start_index.val();
 
-        comment!("Offer: those that were recalled first; they end, so the others get their turn.");
+        comment!(
+            "Offer: pages that were recalled and new ones by turns. So starts keep step with ends, not with bursts."
+        );
+        self.offer_ready.next =
+            self.ready.out_valid.val() & (self.ready_turn.q.val() | !self.fresh.out_valid.val());
         self.offered.next = self.fresh.out_data.val();
-        if self.ready.out_valid.val() {
+        if self.offer_ready.val() {
             self.offered.next = self.ready.out_data.val();
         }
-        self.ready.out_ready.next = self.granted.val();
-        self.fresh.out_ready.next = self.granted.val() & !self.ready.out_valid.val();
+        self.ready.out_ready.next = self.granted.val() & self.offer_ready.val();
+        self.fresh.out_ready.next = self.granted.val() & !self.offer_ready.val();
+        if self.granted.val() {
+            self.ready_turn.d.next = !self.offer_ready.val();
+        }
         self.jobs.read_address.next = self.offered.val();
         self.lines.read_address.next = self.offered.val();
         self.offer_valid.next = self.ready.out_valid.val() | self.fresh.out_valid.val();
