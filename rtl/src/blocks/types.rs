@@ -47,6 +47,8 @@ pub const DATA_BITS: usize = 8;
 pub const ENTRY_BITS: usize = 5;
 /// Address bits of a slot that waits for its descriptor.
 pub const CHAIN_BITS: usize = 6;
+/// Bits that count the records of a result: at most one for each page.
+pub const RECORDS_BITS: usize = PAGE_BITS + 1;
 /// Bits of the ERROR register in use.
 pub const ERROR_BITS: usize = 10;
 
