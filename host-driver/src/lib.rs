@@ -22,6 +22,7 @@ mod arena;
 mod carrier;
 mod device;
 mod error;
+mod log;
 pub mod pci;
 mod queue;
 #[cfg(test)]
@@ -45,6 +46,7 @@ pub use arena::Arena;
 pub use carrier::{Carrier, CarrierError, DmaRegion, Iova};
 pub use device::{Capability, Device, Identity, Info, Options, Recall};
 pub use error::Error;
+pub use log::{LogLines, LogOptions, LogStatus};
 pub use queue::CommandId;
 pub use span::{Cell, Cells, Offset, Plain, Span, pages_of};
 pub use target::{Bdf, Target, TargetError};

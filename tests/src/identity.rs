@@ -22,7 +22,7 @@ pub fn constants_and_capabilities<C: Carrier>(mut device: Device<C>) -> Outcome 
     assert_eq!(identity.recall_contexts, info.recall_contexts);
     assert_eq!(identity.deferred_entries, info.deferred_entries);
     let ids: Vec<_> = info.capabilities.iter().map(|c| (c.id, c.version)).collect();
-    assert_eq!(ids, [(1, 1), (2, 1)], "track and recall");
+    assert_eq!(ids, [(1, 1), (2, 1), (3, 1)], "track, recall and log");
     assert!(info.frames < device.carrier().frames(), "the spool has its frames");
     device.close().map(drop)
 }

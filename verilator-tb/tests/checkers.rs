@@ -129,7 +129,9 @@ impl<D: Dut> Broken<D> {
                 channels.s2m_bisnp.push_back(S2mBisnp { tag, ..snoop });
             }
             Fault::SnoopTagTwice => {
-                channels.s2m_bisnp.push_back(S2mBisnp { addr: snoop.addr ^ 4 * LINE_BYTES as u64, ..snoop });
+                channels
+                    .s2m_bisnp
+                    .push_back(S2mBisnp { addr: snoop.addr ^ (4 * LINE_BYTES as u64), ..snoop });
             }
             Fault::SnoopElsewhere if self.now() => {
                 snoop.addr = self.window + (PAGE_BYTES * WINDOW_PAGES) as u64 + snoop.addr % 256

@@ -109,6 +109,8 @@ pub struct SlotResult {
     pub status: SlotStatus,
     /// Page slots: lines to recall ([`SlotStatus::Recall`]) or lines harvested.
     pub mask: u64,
+    /// A write that set the dirty bit of its line: the log tells of it.
+    pub newly_dirty: bool,
     /// Bits of the ERROR register that are set ([`crate::regs::error_bit`]).
     pub errors: u32,
 }

@@ -36,6 +36,7 @@ pub fn resolve(slot: &Slot, control: Control, masks: Masks) -> (SlotResult, Cont
             frame: if slot.decodes && slot.kind != SlotKind::Conflict { control.frame() } else { 0 },
             status: SlotStatus::Done,
             mask: 0,
+            newly_dirty: false,
             errors: 0,
         },
         control,
@@ -190,6 +191,7 @@ impl Decision<'_> {
             self.error(error_bit::HOST_ORDER);
         }
         if self.control.track() {
+            self.result.newly_dirty = self.masks.dirty & self.bit == 0;
             self.masks.dirty |= self.bit;
         }
         let meta = Meta::of(self.slot);
@@ -524,6 +526,8 @@ mod tests {
                             assert!(r.writes_memory);
                             assert_eq!(r.frame, FRAME);
                             assert_eq!(m.dirty, if c.track() { BIT } else { 0 });
+                            assert_eq!(r.newly_dirty, c.track());
+                            assert!(!resolve(&s, c2, m).0.newly_dirty, "it is dirty already");
                             assert_eq!(
                                 m.owned,
                                 match meta {

@@ -12,6 +12,7 @@ pub mod csr;
 pub mod cxl_top;
 pub mod descriptor_pipeline;
 pub mod host_port;
+pub mod log_ring;
 pub mod lowest_set;
 pub mod memory_port;
 pub mod miss_entry;

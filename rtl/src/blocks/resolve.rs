@@ -378,6 +378,7 @@ impl Logic for Resolve {
         }
         self.result.next.status = self.status.val();
         self.result.next.mask = self.mask.val();
+        self.result.next.newly_dirty = self.writes_memory.val() & self.track.val() & !self.line_dirty.val();
         self.result.next.errors = bits::<ERROR_BITS>(0)
             .replace_bit(error_bit::NO_DECODE, self.error_no_decode.val())
             .replace_bit(error_bit::READ_UNMAPPED, self.error_read.val())

@@ -47,6 +47,8 @@ pub const DATA_BITS: usize = 8;
 pub const ENTRY_BITS: usize = 5;
 /// Address bits of a slot that waits for its descriptor.
 pub const CHAIN_BITS: usize = 6;
+/// Bits of the number of a line of the window.
+pub const LINE_BITS: usize = PAGE_BITS + 6;
 /// Bits that count the records of a result: at most one for each page.
 pub const RECORDS_BITS: usize = PAGE_BITS + 1;
 /// Bits of the ERROR register in use.
@@ -115,6 +117,8 @@ pub struct ResultBits {
     pub mask: Bits<64>,
     /// ERROR bits.
     pub errors: Bits<ERROR_BITS>,
+    /// A write that set the dirty bit of its line.
+    pub newly_dirty: Bit,
 }
 
 /// A request without data, its address decoded.

@@ -9,6 +9,7 @@
 //! | exactness of harvests, records, completions (2) | [`crate::host::Oracle`] and the commands' own checks |
 //! | owned where the host may write (1) | here, every cycle, on the descriptors |
 //! | clean copies equal memory (13) | here, one random line every few cycles, all at the end |
+//! | records of the log are first writes, in order; what is missing is told | here, with the slots |
 //! | no grant for a page being recalled (5), decisions equal the model's | here, per commit slot |
 //!
 //! The numbers are the invariants of the design; 9 follows from the decisions being the model's, which has tests of its
@@ -18,6 +19,7 @@
 mod device;
 mod directed;
 mod error;
+mod log;
 mod queues;
 mod rtl;
 mod software;
@@ -26,12 +28,14 @@ mod summary;
 pub use device::{Commit, Dut, Model};
 pub use directed::Directed;
 pub use error::{CampaignError, Failure};
+pub use log::LogCounters;
 pub use rtl::Rtl;
 pub use summary::{Counters, Summary};
 
 use crate::host::{
     Hpa, Levels, NastyConfig, NastyError, NastyHost, Oracle, OracleError, PageMap, Violations,
 };
+use log::LogConsumer;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
@@ -87,6 +91,8 @@ impl Config {
 
 /// Cycles without an answer after which something is stuck.
 const PATIENCE: u64 = 2_000_000;
+/// Cycles after which every record of the log is in host memory, and taken.
+const LOG_FLUSH: u64 = 20_000;
 /// Where the window is.
 const WINDOW_BASE: Hpa = Hpa(0xc_35a0_0000_0000);
 
@@ -105,6 +111,8 @@ struct Campaign<'a> {
     layout: Layout,
     host: NastyHost,
     software: Option<Software>,
+    /// Where the device shows its slots.
+    log: Option<LogConsumer>,
     grant_exclusive: bool,
     channels: Channels,
     core: Core,
@@ -140,6 +148,7 @@ impl<'a> Campaign<'a> {
             layout,
             host,
             software: None,
+            log: None,
             grant_exclusive,
             channels: Channels::default(),
             core: Core::new(),
@@ -174,6 +183,7 @@ impl<'a> Campaign<'a> {
             cycles: self.host.now(),
             host: self.host.stats().clone(),
             software: self.counters,
+            log: self.log.as_ref().map(|log| log.counters),
             slots: self.slots,
             copies: self.copies,
         })
@@ -213,6 +223,10 @@ impl<'a> Campaign<'a> {
         }
         software.quiet(false);
         self.software = Some(software);
+        if device.core().is_none() {
+            let rng = ChaCha8Rng::seed_from_u64(self.config.seed ^ 0x006c_6f67);
+            self.log = Some(LogConsumer::new(device, rng));
+        }
         self.host.freeze(false);
         Ok(())
     }
@@ -229,6 +243,13 @@ impl<'a> Campaign<'a> {
             self.check_alive()?;
         }
         let software = self.software.as_mut().expect("the device is up");
+        if let Some(log) = &mut self.log {
+            if software.is_resetting() {
+                log.reset();
+            } else {
+                log.step(device, &mut self.channels, self.host.now())?;
+            }
+        }
         software.step(device, &mut self.host, &mut self.channels, self.config, &mut self.counters)
     }
 
@@ -237,6 +258,9 @@ impl<'a> Campaign<'a> {
         self.slots += self.commits.len() as u64;
         for commit in self.commits.drain(..) {
             let Commit { slot, result, .. } = commit;
+            if let Some(log) = &mut self.log {
+                log.committed(&commit);
+            }
             let model = lockstep(&mut self.core, &commit);
             if model != commit {
                 return Err(CampaignError::Lockstep { device: Box::new(commit), model: Box::new(model) });
@@ -336,6 +360,14 @@ impl<'a> Campaign<'a> {
                 let memory = device.memory_line(frame, (line % LINES_PER_PAGE as u32) as u8);
                 self.host.oracle.check_value(line, &memory)?;
             }
+        }
+        if let Some(log) = &mut self.log {
+            log.keep();
+            for _ in 0..LOG_FLUSH {
+                self.cycle(device)?;
+            }
+            let log = self.log.as_mut().expect("it was there");
+            log.finish(device, &mut self.channels)?;
         }
         let read = device.read32(&mut self.channels, ErrorBits::OFFSET);
         let bits = read?;

@@ -8,7 +8,7 @@ use crate::{Verdict, files};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Serialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 use tideline_abi::command::{Command, Opcode, RECORD_BYTES, Record, flag};
@@ -18,7 +18,9 @@ use tideline_abi::cxl::{
 };
 use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE};
 use tideline_abi::regs::{CountBisnp, ErrorBits, PeakBisnp};
-use tideline_driver::{Carrier, Device, Frame, Iova, PageIndex, PageRange, Recall, Tracker};
+use tideline_driver::{
+    Carrier, Device, Frame, Iova, LogOptions, LogStatus, PageIndex, PageRange, Recall, Tracker,
+};
 use tideline_model::HostMemory;
 use tideline_tb::{DeviceError, LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
 
@@ -33,6 +35,8 @@ const SCATTER: u64 = 40_503;
 const SINGLE_REQUESTS: u64 = 64;
 /// Cycles from a snoop to its answer, as of a host some hundred nanoseconds away.
 const SNOOP_LATENCY: u64 = 100;
+/// Waits after which no record of the log is on its way.
+const WAITS: u32 = 64;
 /// Cycles within which a run must end.
 const PATIENCE: u64 = 10_000_000;
 
@@ -75,6 +79,7 @@ struct Config {
 struct Rtl {
     read_lines_per_cycle: f64,
     write_lines_per_cycle: f64,
+    logged_write_lines_per_cycle: f64,
     mixed_lines_per_cycle: f64,
     request_to_memory_cycles: u64,
     harvest_records_per_cycle: f64,
@@ -106,11 +111,15 @@ fn measure() -> Result<Results> {
     // The order matters: reads check what was written before, the harvest takes what the writes left.
     let write_lines_per_cycle = runner.writes()?;
     let harvest_records_per_cycle = runner.harvest()?;
+    let logged_write_lines_per_cycle = runner.logged_writes()?;
     let read_lines_per_cycle = runner.reads()?;
     let mixed_lines_per_cycle = runner.mixed()?;
     let request_to_memory_cycles = runner.request_to_memory()?;
     let [recall_snoops_per_cycle, recall_block_snoops_per_cycle, recall_sparse_snoops_per_cycle] =
         [runner.recall(2, 1)?, runner.recall(1, 4)?, runner.recall(LINES_PER_PAGE as u64, 1)?];
+    // A host that is slow enough to have every tag at once.
+    runner.device.carrier_mut().device.snoop_latency = 4 * SNOOP_LATENCY;
+    runner.recall(2, 1)?;
     let recall_outstanding = runner.read32(PeakBisnp::OFFSET)?;
     let errors = runner.device.errors()?;
     ensure!(errors == ErrorBits(0), "the device set errors: ERROR = {:#x}", errors.0);
@@ -126,6 +135,7 @@ fn measure() -> Result<Results> {
         rtl: Rtl {
             read_lines_per_cycle,
             write_lines_per_cycle,
+            logged_write_lines_per_cycle,
             mixed_lines_per_cycle,
             request_to_memory_cycles,
             harvest_records_per_cycle,
@@ -148,6 +158,7 @@ fn table(results: &Results) -> String {
     let rows = [
         ("reads", format!("{:.3} lines per cycle", rtl.read_lines_per_cycle)),
         ("writes", format!("{:.3} lines per cycle", rtl.write_lines_per_cycle)),
+        ("first writes, logged", format!("{:.3} lines per cycle", rtl.logged_write_lines_per_cycle)),
         ("half of each", format!("{:.3} lines per cycle", rtl.mixed_lines_per_cycle)),
         ("request to memory", format!("{} cycles", rtl.request_to_memory_cycles)),
         ("harvest", format!("{:.3} records per cycle", rtl.harvest_records_per_cycle)),
@@ -168,6 +179,7 @@ fn table(results: &Results) -> String {
 struct SnoopedRtl {
     rtl: RtlDevice,
     snoops: VecDeque<(u64, S2mBisnp)>,
+    snoop_latency: u64,
 }
 
 impl LineDevice for SnoopedRtl {
@@ -177,7 +189,7 @@ impl LineDevice for SnoopedRtl {
     fn tick(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
         self.rtl.tick(channels)?;
         let now = self.rtl.cycle();
-        self.snoops.extend(channels.s2m_bisnp.drain(..).map(|snoop| (now + SNOOP_LATENCY, snoop)));
+        self.snoops.extend(channels.s2m_bisnp.drain(..).map(|snoop| (now + self.snoop_latency, snoop)));
         while let Some((_, snoop)) = self.snoops.pop_front_if(|(due, _)| *due <= now) {
             channels.m2s_birsp.push_back(M2sBirsp::whole(&snoop, RspOpcode::BiRspI));
         }
@@ -226,7 +238,11 @@ struct Runner {
 
 impl Runner {
     fn new(config: &RtlConfig, machine: MachineConfig) -> Result<Self> {
-        let rtl = SnoopedRtl { rtl: RtlDevice::new(config)?, snoops: VecDeque::new() };
+        let rtl = SnoopedRtl {
+            rtl: RtlDevice::new(config)?,
+            snoops: VecDeque::new(),
+            snoop_latency: SNOOP_LATENCY,
+        };
         let mut device = Device::open(Machine::new(rtl, machine)?)?;
         let range = PageRange::new(PageIndex(0), PAGES)?;
         device.map(range, Frame(0))?;
@@ -309,6 +325,20 @@ impl Runner {
         let writes = (0..REQUESTS).map(write).collect();
         let (cycles, _) = self.exchange(vec![], writes).context("writes")?;
         Ok(REQUESTS as f64 / cycles as f64)
+    }
+
+    /// The same writes, each the first of its line, while the log tells of every one.
+    fn logged_writes(&mut self) -> Result<f64> {
+        self.device.log_start(LogOptions {
+            records: (2 * REQUESTS as u32).next_power_of_two(),
+            ..LogOptions::default()
+        })?;
+        let rate = self.writes()?;
+        let logged: BTreeSet<u64> =
+            self.device.log(WAITS).map(|line| Ok(line?.0)).collect::<Result<_>>().context("log")?;
+        ensure!(logged == (0..REQUESTS).map(scattered).collect(), "the log does not name the lines written");
+        ensure!(self.device.log_stop()? == LogStatus::default(), "the log lost records");
+        Ok(rate)
     }
 
     fn reads(&mut self) -> Result<f64> {

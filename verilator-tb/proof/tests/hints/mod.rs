@@ -7,7 +7,7 @@ use tideline_abi::slot::SlotKind;
 use tideline_proof::Stimulus;
 use tideline_rtl::blocks::types::SlotBits;
 use tideline_rtl::blocks::{
-    command_executor::CommandExecutor, csr::Csr, descriptor_pipeline::DescriptorPipeline,
+    command_executor::CommandExecutor, csr::Csr, descriptor_pipeline::DescriptorPipeline, log_ring::LogRing,
     miss_unit::MissUnit, recall_engine::RecallEngine, recall_table::RecallTable, spool::Spool,
 };
 
@@ -86,6 +86,18 @@ pub fn pages(kernel: &mut RecallTable, stimulus: &mut Stimulus) {
     ] {
         *context = bits(stimulus.below(8));
     }
+}
+
+/// A small ring that runs, and is emptied now and then.
+pub fn log(kernel: &mut LogRing, stimulus: &mut Stimulus) {
+    kernel.enable.next = stimulus.below(500) != 0;
+    kernel.size_log2.next = bits(3 + stimulus.below(2) * 2);
+    kernel.timer.next = bits(stimulus.below(2) * 40);
+    kernel.watermark.next = bits(stimulus.below(10));
+    if stimulus.below(16) == 0 {
+        kernel.head.next = kernel.tail.val();
+    }
+    close(&mut kernel.result_slot.next, stimulus);
 }
 
 /// Results that live long enough to fill beats, and to be merged back.
