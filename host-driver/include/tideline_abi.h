@@ -30,7 +30,7 @@
 #define TIDELINE_REG_ATTACH                       0x014u /* How the device is attached to its host; never changes. */
 #define TIDELINE_ATTACH_KIND_SHIFT 0u
 #define TIDELINE_ATTACH_KIND_MASK 0x00000003u /* 0 = CXL.mem with back-invalidate, 1 = AXI4, no recall. */
-#define TIDELINE_REG_CAP_TRACK                    0x020u /* Capability: line tracking (TRACK, HARVEST). The last one of a device on AXI4. */
+#define TIDELINE_REG_CAP_TRACK                    0x020u /* Capability: line tracking (TRACK, HARVEST). A device on AXI4 has no recall behind it. */
 #define TIDELINE_CAP_TRACK_ID_SHIFT 0u
 #define TIDELINE_CAP_TRACK_ID_MASK 0x000000ffu /* Capability identifier: 1 = track. */
 #define TIDELINE_CAP_TRACK_VERSION_SHIFT 8u
@@ -44,6 +44,13 @@
 #define TIDELINE_CAP_RECALL_VERSION_MASK 0x0000ff00u /* Version of the capability. */
 #define TIDELINE_CAP_RECALL_NEXT_SHIFT 16u
 #define TIDELINE_CAP_RECALL_NEXT_MASK 0x0fff0000u /* Byte offset of the next capability, 0 = none. */
+#define TIDELINE_REG_CAP_LOG                      0x028u /* Capability: the dirty-line log. */
+#define TIDELINE_CAP_LOG_ID_SHIFT 0u
+#define TIDELINE_CAP_LOG_ID_MASK 0x000000ffu /* Capability identifier: 3 = log. */
+#define TIDELINE_CAP_LOG_VERSION_SHIFT 8u
+#define TIDELINE_CAP_LOG_VERSION_MASK 0x0000ff00u /* Version of the capability. */
+#define TIDELINE_CAP_LOG_NEXT_SHIFT 16u
+#define TIDELINE_CAP_LOG_NEXT_MASK 0x0fff0000u /* Byte offset of the next capability, 0 = none. */
 #define TIDELINE_REG_CTRL                         0x040u /* Control. */
 #define TIDELINE_CTRL_ENABLE_SHIFT 0u
 #define TIDELINE_CTRL_ENABLE_MASK 0x00000001u /* Queues run. */
@@ -61,6 +68,8 @@
 #define TIDELINE_STATUS_RESULT_MASK 0x00000004u /* A harvest result waits for its acknowledgement. */
 #define TIDELINE_STATUS_TABLES_SHIFT 3u
 #define TIDELINE_STATUS_TABLES_MASK 0x00000008u /* The tables in device memory are ready: the window is open as far as WINDOW_SIZE says. */
+#define TIDELINE_STATUS_LOG_SHIFT 4u
+#define TIDELINE_STATUS_LOG_MASK 0x00000010u /* A write of the log is under way: its memory is still in use. */
 #define TIDELINE_REG_GENERATION                   0x04cu /* Generation: one higher after each reset, abort or recall timeout. */
 #define TIDELINE_GENERATION_GENERATION_SHIFT 0u
 #define TIDELINE_GENERATION_GENERATION_MASK 0xffffffffu /* Generation. */
@@ -117,7 +126,7 @@
 #define TIDELINE_INTR_STATE_ERROR_SHIFT 1u
 #define TIDELINE_INTR_STATE_ERROR_MASK 0x00000002u /* A sticky error was set. */
 #define TIDELINE_INTR_STATE_LOG_SHIFT 2u
-#define TIDELINE_INTR_STATE_LOG_MASK 0x00000004u /* Reserved for the log. */
+#define TIDELINE_INTR_STATE_LOG_MASK 0x00000004u /* Records came into the log ring. */
 #define TIDELINE_INTR_STATE_RESET_DONE_SHIFT 3u
 #define TIDELINE_INTR_STATE_RESET_DONE_MASK 0x00000008u /* A reset has finished. */
 #define TIDELINE_REG_INTR_ENABLE                  0x084u /* Interrupt enable: vector n is raised while state and enable are set. */
@@ -152,6 +161,36 @@
 #define TIDELINE_REG_SQ_HEAD                      0x11cu /* Submission queue head. */
 #define TIDELINE_SQ_HEAD_HEAD_SHIFT 0u
 #define TIDELINE_SQ_HEAD_HEAD_MASK 0x0000ffffu /* Index of the next command that the device will fetch. */
+#define TIDELINE_REG_LOG_BASE_LO                  0x120u /* Log ring base, low half. */
+#define TIDELINE_LOG_BASE_LO_BASE_SHIFT 6u
+#define TIDELINE_LOG_BASE_LO_BASE_MASK 0xffffffc0u /* Bits 31:6 of the IOVA, 64-byte aligned. */
+#define TIDELINE_REG_LOG_BASE_HI                  0x124u /* Log ring base, high half. */
+#define TIDELINE_LOG_BASE_HI_BASE_SHIFT 0u
+#define TIDELINE_LOG_BASE_HI_BASE_MASK 0xffffffffu /* Bits 63:32 of the IOVA. */
+#define TIDELINE_REG_LOG_SIZE                     0x128u /* Log ring size. */
+#define TIDELINE_LOG_SIZE_RECORDS_LOG2_SHIFT 0u
+#define TIDELINE_LOG_SIZE_RECORDS_LOG2_MASK 0x0000001fu /* Records of the ring, as a power of two (3 to 24). */
+#define TIDELINE_REG_LOG_CONTROL                  0x12cu /* Log control. */
+#define TIDELINE_LOG_CONTROL_ENABLE_SHIFT 0u
+#define TIDELINE_LOG_CONTROL_ENABLE_MASK 0x00000001u /* First writes are logged, from record 0 on. Base, size and LOG_HEAD = 0 are written before. */
+#define TIDELINE_REG_LOG_HEAD                     0x130u /* Log doorbell. */
+#define TIDELINE_LOG_HEAD_HEAD_SHIFT 0u
+#define TIDELINE_LOG_HEAD_HEAD_MASK 0xffffffffu /* Records that software has taken. Wraps at 2^32, not at the size of the ring. */
+#define TIDELINE_REG_LOG_TAIL                     0x134u /* Log tail. */
+#define TIDELINE_LOG_TAIL_TAIL_SHIFT 0u
+#define TIDELINE_LOG_TAIL_TAIL_MASK 0xffffffffu /* Records that are in host memory. Wraps at 2^32, not at the size of the ring. */
+#define TIDELINE_REG_LOG_WATERMARK                0x138u /* Log interrupt watermark. */
+#define TIDELINE_LOG_WATERMARK_RECORDS_SHIFT 0u
+#define TIDELINE_LOG_WATERMARK_RECORDS_MASK 0xffffffffu /* Records since the last interrupt that raise the next one. */
+#define TIDELINE_REG_LOG_TIMER                    0x13cu /* Log timer. */
+#define TIDELINE_LOG_TIMER_CYCLES_SHIFT 0u
+#define TIDELINE_LOG_TIMER_CYCLES_MASK 0xffffffffu /* Cycles until fewer than eight records leave, and until fewer than the watermark raise the interrupt. */
+#define TIDELINE_REG_LOG_STATUS                   0x140u /* Log status, sticky. */
+#define TIDELINE_LOG_STATUS_OVERFLOW_SHIFT 0u
+#define TIDELINE_LOG_STATUS_OVERFLOW_MASK 0x00000001u /* A record is lost: dropped, or its write failed. */
+#define TIDELINE_REG_LOG_DROPPED                  0x144u /* Log records dropped since the log was enabled. */
+#define TIDELINE_LOG_DROPPED_COUNT_SHIFT 0u
+#define TIDELINE_LOG_DROPPED_COUNT_MASK 0xffffffffu /* Wraps. */
 #define TIDELINE_REG_COUNT_REQ                    0x200u /* Counter: requests accepted. */
 #define TIDELINE_COUNT_REQ_COUNT_SHIFT 0u
 #define TIDELINE_COUNT_REQ_COUNT_MASK 0xffffffffu /* Wraps. */
@@ -207,11 +246,17 @@
 #define TIDELINE_S2M_BISNP_BI_SNP_CUR         0x0u /* Current value; changes nothing (never sent by this device). */
 #define TIDELINE_S2M_BISNP_BI_SNP_DATA        0x1u /* Give up write permission: ends in I or S. */
 #define TIDELINE_S2M_BISNP_BI_SNP_INV         0x2u /* Give up the line: ends in I. */
+#define TIDELINE_S2M_BISNP_BI_SNP_CUR_BLK     0x4u /* As BISnpCur, for a block (never sent by this device). */
+#define TIDELINE_S2M_BISNP_BI_SNP_DATA_BLK    0x5u /* As BISnpData, for a block. */
+#define TIDELINE_S2M_BISNP_BI_SNP_INV_BLK     0x6u /* As BISnpInv, for a block. */
 
 /* Opcodes of M2S BIRsp: answers to back-invalidate snoops, host to device. */
 #define TIDELINE_M2S_BIRSP_BI_RSP_I           0x0u /* The host has no copy. */
 #define TIDELINE_M2S_BIRSP_BI_RSP_S           0x1u /* The host has a shared copy. */
 #define TIDELINE_M2S_BIRSP_BI_RSP_E           0x2u /* The host kept an exclusive copy: wrong for the snoops this device sends. */
+#define TIDELINE_M2S_BIRSP_BI_RSP_I_BLK       0x4u /* As BIRspI, for every line of a block snoop. */
+#define TIDELINE_M2S_BIRSP_BI_RSP_S_BLK       0x5u /* As BIRspS, for every line of a block snoop. */
+#define TIDELINE_M2S_BIRSP_BI_RSP_E_BLK       0x6u /* As BIRspE, for every line of a block snoop. */
 
 /* Meta field: whether the meta value says anything. */
 #define TIDELINE_META_FIELD_META0_STATE       0x0u /* The meta value is the host's state after the request. */
@@ -272,7 +317,6 @@
 #define TIDELINE_SLOT_KIND_REQ                0x0u /* A host request without data (line). */
 #define TIDELINE_SLOT_KIND_WRITE              0x1u /* A host write (line). */
 #define TIDELINE_SLOT_KIND_CONFLICT           0x2u /* BIConflict: no descriptor is touched; keeps the order of the acknowledgement (line). */
-#define TIDELINE_SLOT_KIND_BI_RSP             0x3u /* A snoop response: the host gave up write permission; a wrong one changes nothing (line). */
 #define TIDELINE_SLOT_KIND_MAP                0x8u /* MAP: unmapped to local (page). */
 #define TIDELINE_SLOT_KIND_UNMAP              0x9u /* UNMAP: local or poisoned to unmapped (page). */
 #define TIDELINE_SLOT_KIND_TRACK_SET          0xau /* TRACK set: dirty and accessed cleared, track set (page). */

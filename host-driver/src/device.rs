@@ -2,6 +2,7 @@
 
 use crate::addr::{Frame, Hpa, LineAddr, PageIndex, PageRange};
 use crate::carrier::{Arrival, Carrier, DmaRegion};
+use crate::log::Ring;
 use crate::queue::{CommandId, Queues};
 use crate::regs::{RegisterValue, dump};
 use crate::track::Trackings;
@@ -22,9 +23,13 @@ const MAJOR: u32 = Version(default_version()).major();
 /// Capability identifiers.
 pub(crate) const CAP_TRACK: u8 = 1;
 pub(crate) const CAP_RECALL: u8 = 2;
+pub(crate) const CAP_LOG: u8 = 3;
 /// The interrupt that the driver waits for. The others stay in INTR_STATE for those who ask.
-const INTR_COMPLETION: u32 = 1 << 0;
+pub(crate) const INTR_COMPLETION: u32 = 1 << 0;
 const INTR_ERROR: u32 = 1 << 1;
+/// Vector of the log.
+pub(crate) const VECTOR_LOG: u32 = 2;
+pub(crate) const INTR_LOG: u32 = 1 << VECTOR_LOG;
 const INTR_RESET_DONE: u32 = 1 << 3;
 
 const fn default_version() -> u32 {
@@ -76,7 +81,7 @@ pub struct Info {
 /// An entry of the capability list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capability {
-    /// Identifier: 1 = track, 2 = recall.
+    /// Identifier: 1 = track, 2 = recall, 3 = log.
     pub id: u8,
     /// Version of the capability.
     pub version: u8,
@@ -119,6 +124,7 @@ pub struct Device<C: Carrier> {
     queues: Queues,
     pub(crate) records: DmaRegion,
     pub(crate) trackings: Trackings,
+    pub(crate) log: Option<Ring>,
 }
 
 impl<C: Carrier> Device<C> {
@@ -153,7 +159,7 @@ impl<C: Carrier> Device<C> {
         let queues = Queues::new(&mut carrier, &options)?;
         let records = carrier.dma_alloc(options.records as usize * RECORD_BYTES)?;
         let trackings = Trackings::default();
-        let mut device = Self { carrier, options, info, queues, records, trackings };
+        let mut device = Self { carrier, options, info, queues, records, trackings, log: None };
         device.set_up()?;
         device.trackings.generation = device.generation()?;
         Ok(device)
@@ -166,12 +172,13 @@ impl<C: Carrier> Device<C> {
     pub fn close(mut self) -> Result<C, Error> {
         let stopped = self.stop_all();
         self.carrier.reset()?;
+        self.forget_log();
         self.queues.free(&mut self.carrier);
         self.carrier.dma_free(self.records);
         stopped.map(|()| self.carrier)
     }
 
-    /// Function level reset. Commands in flight are forgotten; the window, maps and trackers stay, and lines that
+    /// Function level reset. Commands in flight are forgotten, the log is off; the window, maps and trackers stay, and lines that
     /// were not reported come again. Where the device turns out to have lost maps and tracking (it was powered on
     /// anew), every report says so from now on: [`crate::Loss::PowerOn`].
     ///
@@ -179,8 +186,16 @@ impl<C: Carrier> Device<C> {
     /// The carrier's.
     pub fn reset(&mut self) -> Result<(), Error> {
         self.carrier.reset()?;
+        self.forget_log();
         self.set_up()?;
         self.check_reset()
+    }
+
+    /// A reset has switched the log off.
+    fn forget_log(&mut self) {
+        if let Some(ring) = self.log.take() {
+            ring.free(&mut self.carrier);
+        }
     }
 
     /// The window, the memory and the queues, on a device that was just reset.

@@ -207,6 +207,29 @@ pub enum Error {
     #[error("this tracker was not started on this device, or was stopped")]
     UnknownTracker,
 
+    /// The log is on.
+    #[error("the log is on already; stop it first")]
+    LogOn,
+    /// The log is off.
+    #[error("the log is off: start it first (a reset switches it off)")]
+    LogOff,
+    /// The device still writes log records.
+    #[error("the log still writes after {waits} waits. Reset the device to go on")]
+    LogStuck {
+        /// Waits spent.
+        waits: u32,
+    },
+    /// The log's tail contradicts what was taken.
+    #[error("LOG_TAIL reads {tail}: with {taken} records taken from a ring of {records} that cannot be")]
+    BadLog {
+        /// What was read.
+        tail: u32,
+        /// Records taken.
+        taken: u32,
+        /// Records of the ring.
+        records: u32,
+    },
+
     /// The device refused or ended a command.
     #[error("{opcode}: {} ({status}, at {cursor})", describe(*.status))]
     Command {

@@ -23,6 +23,7 @@ mod cache;
 mod carrier;
 mod device;
 mod error;
+mod log;
 pub mod pci;
 mod queue;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use arena::Arena;
 pub use carrier::{Arrival, Carrier, CarrierError, DmaRegion, Iova};
 pub use device::{Capability, Device, Identity, Info, Options, Recall};
 pub use error::Error;
+pub use log::{LogLines, LogOptions, LogStatus};
 pub use queue::CommandId;
 pub use span::{Cell, Cells, Offset, Plain, Span, pages_of};
 pub use target::{Bdf, Target, TargetError};

@@ -10,8 +10,9 @@
 `define TIDELINE_REG_PARAM1           12'h00c // More sizes of this build.
 `define TIDELINE_REG_CAP_HEAD         12'h010 // Offset of the first capability.
 `define TIDELINE_REG_ATTACH           12'h014 // How the device is attached to its host; never changes.
-`define TIDELINE_REG_CAP_TRACK        12'h020 // Capability: line tracking (TRACK, HARVEST). The last one of a device on AXI4.
+`define TIDELINE_REG_CAP_TRACK        12'h020 // Capability: line tracking (TRACK, HARVEST). A device on AXI4 has no recall behind it.
 `define TIDELINE_REG_CAP_RECALL       12'h024 // Capability: recall by back-invalidate.
+`define TIDELINE_REG_CAP_LOG          12'h028 // Capability: the dirty-line log.
 `define TIDELINE_REG_CTRL             12'h040 // Control.
 `define TIDELINE_REG_RESET            12'h044 // Commands without a queue.
 `define TIDELINE_REG_STATUS           12'h048 // Status.
@@ -36,6 +37,16 @@
 `define TIDELINE_REG_SQ_TAIL          12'h114 // Submission queue doorbell.
 `define TIDELINE_REG_CQ_HEAD          12'h118 // Completion queue doorbell.
 `define TIDELINE_REG_SQ_HEAD          12'h11c // Submission queue head.
+`define TIDELINE_REG_LOG_BASE_LO      12'h120 // Log ring base, low half.
+`define TIDELINE_REG_LOG_BASE_HI      12'h124 // Log ring base, high half.
+`define TIDELINE_REG_LOG_SIZE         12'h128 // Log ring size.
+`define TIDELINE_REG_LOG_CONTROL      12'h12c // Log control.
+`define TIDELINE_REG_LOG_HEAD         12'h130 // Log doorbell.
+`define TIDELINE_REG_LOG_TAIL         12'h134 // Log tail.
+`define TIDELINE_REG_LOG_WATERMARK    12'h138 // Log interrupt watermark.
+`define TIDELINE_REG_LOG_TIMER        12'h13c // Log timer.
+`define TIDELINE_REG_LOG_STATUS       12'h140 // Log status, sticky.
+`define TIDELINE_REG_LOG_DROPPED      12'h144 // Log records dropped since the log was enabled.
 `define TIDELINE_REG_COUNT_REQ        12'h200 // Counter: requests accepted.
 `define TIDELINE_REG_COUNT_RWD        12'h204 // Counter: requests with data accepted.
 `define TIDELINE_REG_COUNT_BISNP      12'h208 // Counter: back-invalidate snoops sent.
@@ -75,11 +86,17 @@
 `define TIDELINE_S2M_BISNP_BI_SNP_CUR     4'h0 // Current value; changes nothing (never sent by this device).
 `define TIDELINE_S2M_BISNP_BI_SNP_DATA    4'h1 // Give up write permission: ends in I or S.
 `define TIDELINE_S2M_BISNP_BI_SNP_INV     4'h2 // Give up the line: ends in I.
+`define TIDELINE_S2M_BISNP_BI_SNP_CUR_BLK 4'h4 // As BISnpCur, for a block (never sent by this device).
+`define TIDELINE_S2M_BISNP_BI_SNP_DATA_BLK 4'h5 // As BISnpData, for a block.
+`define TIDELINE_S2M_BISNP_BI_SNP_INV_BLK 4'h6 // As BISnpInv, for a block.
 
 // Opcodes of M2S BIRsp: answers to back-invalidate snoops, host to device.
 `define TIDELINE_M2S_BIRSP_BI_RSP_I       4'h0 // The host has no copy.
 `define TIDELINE_M2S_BIRSP_BI_RSP_S       4'h1 // The host has a shared copy.
 `define TIDELINE_M2S_BIRSP_BI_RSP_E       4'h2 // The host kept an exclusive copy: wrong for the snoops this device sends.
+`define TIDELINE_M2S_BIRSP_BI_RSP_I_BLK   4'h4 // As BIRspI, for every line of a block snoop.
+`define TIDELINE_M2S_BIRSP_BI_RSP_S_BLK   4'h5 // As BIRspS, for every line of a block snoop.
+`define TIDELINE_M2S_BIRSP_BI_RSP_E_BLK   4'h6 // As BIRspE, for every line of a block snoop.
 
 // Meta field: whether the meta value says anything.
 `define TIDELINE_META_FIELD_META0_STATE   2'h0 // The meta value is the host's state after the request.
@@ -140,7 +157,6 @@
 `define TIDELINE_SLOT_KIND_REQ            4'h0 // A host request without data (line).
 `define TIDELINE_SLOT_KIND_WRITE          4'h1 // A host write (line).
 `define TIDELINE_SLOT_KIND_CONFLICT       4'h2 // BIConflict: no descriptor is touched; keeps the order of the acknowledgement (line).
-`define TIDELINE_SLOT_KIND_BI_RSP         4'h3 // A snoop response: the host gave up write permission; a wrong one changes nothing (line).
 `define TIDELINE_SLOT_KIND_MAP            4'h8 // MAP: unmapped to local (page).
 `define TIDELINE_SLOT_KIND_UNMAP          4'h9 // UNMAP: local or poisoned to unmapped (page).
 `define TIDELINE_SLOT_KIND_TRACK_SET      4'ha // TRACK set: dirty and accessed cleared, track set (page).

@@ -23,8 +23,8 @@ pub fn constants_and_capabilities<C: Carrier>(mut device: Device<C>) -> Outcome 
     assert_eq!(identity.deferred_entries, info.deferred_entries);
     let ids: Vec<_> = info.capabilities.iter().map(|c| (c.id, c.version)).collect();
     match info.attach {
-        Attach::Cxl => assert_eq!(ids, [(1, 1), (2, 1)], "track and recall"),
-        Attach::Axi => assert_eq!(ids, [(1, 1)], "track, and nothing to recall by"),
+        Attach::Cxl => assert_eq!(ids, [(1, 1), (2, 1), (3, 1)], "track, recall and log"),
+        Attach::Axi => assert_eq!(ids, [(1, 1), (3, 1)], "track and log, and nothing to recall by"),
     }
     assert!(info.frames < device.carrier().frames(), "the spool has its frames");
     device.close().map(drop)

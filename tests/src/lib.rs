@@ -11,6 +11,7 @@ mod commands;
 mod faults;
 mod identity;
 mod kv;
+mod log;
 pub mod meddler;
 mod memory;
 mod partial;
@@ -28,6 +29,7 @@ pub use commands::*;
 pub use faults::*;
 pub use identity::*;
 pub use kv::*;
+pub use log::*;
 pub use memory::*;
 pub use partial::*;
 pub use queues::*;
@@ -76,6 +78,13 @@ macro_rules! every_body {
             foreign_devices_are_refused
             kv_checkpoint_restores
             losses_reach_every_tracker
+            log_ends_with_a_reset
+            log_interrupts
+            log_names_first_writes
+            log_options_are_checked
+            log_overflow_is_told
+            log_without_memory
+            log_wraps
             lost_doorbell_times_out
             map_unmap_remap
             merged_lines_of_unmapped_pages_are_dropped

@@ -6,6 +6,7 @@
 use crate::attached::AxiAttached;
 use crate::host::{self, OrderlyConfig, OrderlyError, OrderlyHost};
 use crate::rtl_device::{DeviceError, RtlConfig, RtlDevice};
+use std::os::fd::RawFd;
 use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
 use tideline_abi::geometry::{LINE_BYTES, WINDOW_BYTES, WINDOW_PAGES};
@@ -13,7 +14,7 @@ use tideline_abi::regs::{BAR0_BYTES, Status};
 use tideline_driver::vfio::VfioCarrier;
 use tideline_driver::vfio_user::VfioUser;
 use tideline_driver::{Arrival, Carrier, CarrierError, DmaRegion, Hpa, Iova, Target};
-use tideline_model::{HostMemory, ModelDevice};
+use tideline_model::{HostMemory, Interrupts, ModelDevice};
 
 /// A device as a machine needs it.
 pub trait LineDevice {
@@ -236,6 +237,7 @@ pub struct Machine<D> {
     /// What is under way between them.
     pub channels: Channels,
     config: MachineConfig,
+    interrupts: Interrupts,
 }
 
 /// What the driver may be given to run on, in this process.
@@ -297,7 +299,8 @@ impl<D: LineDevice> Machine<D> {
             window_pages: WINDOW_PAGES,
             attach: config.attach,
         });
-        let mut machine = Self { device, host, channels: Channels::default(), config };
+        let mut machine =
+            Self { device, host, channels: Channels::default(), config, interrupts: Interrupts::new() };
         machine.wait_ready()?;
         Ok(machine)
     }
@@ -310,6 +313,7 @@ impl<D: LineDevice> Machine<D> {
     pub fn tick(&mut self) -> Result<(), MachineError> {
         self.host.tick(&mut self.channels)?;
         self.device.tick(&mut self.channels)?;
+        self.interrupts.level(self.device.irq());
         Ok(())
     }
 
@@ -374,12 +378,16 @@ impl<D: LineDevice> Carrier for Machine<D> {
 
     fn read32(&mut self, offset: u32) -> Result<u32, CarrierError> {
         check_offset(offset)?;
-        Ok(self.device.read32(&mut self.channels, offset).map_err(MachineError::from)?)
+        let value = self.device.read32(&mut self.channels, offset).map_err(MachineError::from)?;
+        self.interrupts.level(self.device.irq());
+        Ok(value)
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), CarrierError> {
         check_offset(offset)?;
-        Ok(self.device.write32(&mut self.channels, offset, value).map_err(MachineError::from)?)
+        self.device.write32(&mut self.channels, offset, value).map_err(MachineError::from)?;
+        self.interrupts.level(self.device.irq());
+        Ok(())
     }
 
     fn dma_alloc(&mut self, len: usize) -> Result<DmaRegion, CarrierError> {
@@ -420,6 +428,10 @@ impl<D: LineDevice> Carrier for Machine<D> {
 
     fn frames(&self) -> u32 {
         self.config.frames
+    }
+
+    fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
+        self.interrupts.fd(vector)
     }
 
     fn load_line(&mut self, offset: u64) -> Result<Line, CarrierError> {

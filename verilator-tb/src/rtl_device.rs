@@ -256,6 +256,7 @@ impl RtlDevice {
             let p = &pins.m2s_birsp;
             p.opcode.set(m.opcode);
             p.tag.set(m.tag);
+            p.low.set(m.low);
         }
         pins.m2s_req.valid.set(self.m2s_req.valid().into());
         pins.m2s_rwd.valid.set(self.m2s_rwd.valid().into());

@@ -2,22 +2,48 @@
 
 use tideline_abi::command::Status;
 use tideline_abi::cxl::{Channels, M2sBirsp, RspOpcode};
+use tideline_abi::geometry::RECALL_CONTEXTS;
 use tideline_abi::regs::RecallTimeout;
 use tideline_driver::{Carrier, Device, Error, Frame, LineAddr, PageIndex, PageRange, Recall};
 use tideline_model::HostMemory;
 use tideline_tb::{DeviceError, LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
 
+/// How snoops are answered.
+#[derive(Clone, Copy)]
+enum Answers {
+    Never,
+    /// Every line with this, a block as a whole.
+    Whole(RspOpcode),
+    /// Lines of a block: the first one like this, the others with BIRspI.
+    FirstLine(RspOpcode),
+    /// Of a block all lines but the first, twice, and the block.
+    AllButFirst,
+}
+
 /// The RTL behind a link that keeps snoops from the host, and answers them as it likes.
 struct Unhelpful {
     rtl: RtlDevice,
-    answer: Option<RspOpcode>,
+    answers: Answers,
 }
 
 impl Unhelpful {
     fn intercept(&self, channels: &mut Channels) {
         for snoop in channels.s2m_bisnp.drain(..) {
-            if let Some(answer) = self.answer {
-                channels.m2s_birsp.push_back(M2sBirsp { opcode: answer as u8, tag: snoop.tag });
+            let lines = snoop.lines().1;
+            let line = |low, response: RspOpcode| M2sBirsp { opcode: response as u8, tag: snoop.tag, low };
+            let each = (0..4).filter(|low| lines >> low & 1 == 1);
+            let out = &mut channels.m2s_birsp;
+            match self.answers {
+                Answers::Never => {}
+                Answers::Whole(response) => out.push_back(M2sBirsp::whole(&snoop, response)),
+                Answers::FirstLine(response) => {
+                    out.extend(each.skip(1).map(|low| line(low, RspOpcode::BiRspI)));
+                    out.push_back(line(lines.trailing_zeros() as u8, response));
+                }
+                Answers::AllButFirst => {
+                    out.extend(each.skip(1).flat_map(|low| [line(low, RspOpcode::BiRspI); 2]));
+                    out.push_back(M2sBirsp::whole(&snoop, RspOpcode::BiRspI));
+                }
             }
         }
     }
@@ -59,10 +85,10 @@ impl LineDevice for Unhelpful {
 }
 
 /// A device whose first `pages` pages are mapped, with `lines` stored lines each, all still in the host's cache.
-fn owned(answer: Option<RspOpcode>, pages: u32, lines: u8) -> Device<Machine<Unhelpful>> {
+fn owned(answers: Answers, pages: u32, lines: u8) -> Device<Machine<Unhelpful>> {
     let config = MachineConfig::default();
     let rtl = RtlDevice::new(&RtlConfig::fast(config.frames)).unwrap_or_else(|e| panic!("{e}"));
-    let machine = Machine::new(Unhelpful { rtl, answer }, config).unwrap_or_else(|e| panic!("{e}"));
+    let machine = Machine::new(Unhelpful { rtl, answers }, config).unwrap_or_else(|e| panic!("{e}"));
     let mut device = Device::open(machine).unwrap_or_else(|e| panic!("{e}"));
     device.carrier_mut().write32(RecallTimeout::OFFSET, 2_000).unwrap_or_else(|e| panic!("{e}"));
     device.map(range(0, pages), Frame(0)).unwrap_or_else(|e| panic!("{e}"));
@@ -87,18 +113,50 @@ fn times_out(result: Result<(), Error>) {
 
 #[test]
 fn more_lost_answers_than_contexts() {
-    let mut device = owned(None, 17, 1);
-    // The seventeenth page finds every context stuck.
-    times_out(device.recall(range(0, 17), Recall::WritePermission));
+    const CONTEXTS: u32 = RECALL_CONTEXTS as u32;
+    let mut device = owned(Answers::Never, CONTEXTS + 1, 1);
+    // The last page finds every context stuck.
+    times_out(device.recall(range(0, CONTEXTS + 1), Recall::WritePermission));
     // UNMAP takes contexts over; they stay owed their answers, so none comes free for other pages.
-    device.unmap(range(0, 16)).unwrap_or_else(|e| panic!("{e}"));
+    device.unmap(range(0, CONTEXTS)).unwrap_or_else(|e| panic!("{e}"));
     times_out(device.map(range(100, 1), Frame(100)));
     device.identify().unwrap_or_else(|e| panic!("{e}"));
 }
 
 #[test]
 fn every_answer_is_wrong() {
-    let mut device = owned(Some(RspOpcode::BiRspE), 16, 64);
+    every_page_can_be_given_up(Answers::Whole(RspOpcode::BiRspE));
+}
+
+#[test]
+fn one_line_of_every_block_is_answered_wrongly() {
+    every_page_can_be_given_up(Answers::FirstLine(RspOpcode::BiRspE));
+}
+
+#[test]
+fn a_line_of_a_block_may_keep_a_shared_copy_but_not_of_an_invalidated_one() {
+    let mut device = owned(Answers::FirstLine(RspOpcode::BiRspS), 2, 64);
+    device.recall(range(0, 2), Recall::WritePermission).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(device.errors().unwrap_or_else(|e| panic!("{e}")).bad_birsp(), 0);
+    times_out(device.recall(range(0, 2), Recall::EveryCopy));
+    assert_eq!(device.errors().unwrap_or_else(|e| panic!("{e}")).bad_birsp(), 1);
+}
+
+#[test]
+fn one_line_of_every_block_is_never_answered() {
+    let mut device = owned(Answers::AllButFirst, 2, 64);
+    times_out(device.recall(range(0, 2), Recall::WritePermission));
+    let errors = device.errors().unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(
+        (errors.bad_birsp(), errors.recall_timeout()),
+        (1, 1),
+        "answered lines and blocks are not open"
+    );
+    device.unmap(range(0, 2)).unwrap_or_else(|e| panic!("{e}"));
+}
+
+fn every_page_can_be_given_up(answers: Answers) {
+    let mut device = owned(answers, 16, 64);
     times_out(device.recall(range(0, 16), Recall::WritePermission));
     assert_eq!(device.errors().unwrap_or_else(|e| panic!("{e}")).bad_birsp(), 1);
     // Every page can be given up: at once if answers of it are missing or wrong, else after its own recall failed too.

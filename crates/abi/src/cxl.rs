@@ -73,6 +73,12 @@ codes! {
         BiSnpData, BI_SNP_DATA = 1;
         /// Give up the line: ends in I.
         BiSnpInv, BI_SNP_INV = 2;
+        /// As BISnpCur, for a block (never sent by this device).
+        BiSnpCurBlk, BI_SNP_CUR_BLK = 4;
+        /// As BISnpData, for a block.
+        BiSnpDataBlk, BI_SNP_DATA_BLK = 5;
+        /// As BISnpInv, for a block.
+        BiSnpInvBlk, BI_SNP_INV_BLK = 6;
     }
 }
 codes! {
@@ -84,6 +90,12 @@ codes! {
         BiRspS, BI_RSP_S = 1;
         /// The host kept an exclusive copy: wrong for the snoops this device sends.
         BiRspE, BI_RSP_E = 2;
+        /// As BIRspI, for every line of a block snoop.
+        BiRspIBlk, BI_RSP_I_BLK = 4;
+        /// As BIRspS, for every line of a block snoop.
+        BiRspSBlk, BI_RSP_S_BLK = 5;
+        /// As BIRspE, for every line of a block snoop.
+        BiRspEBlk, BI_RSP_E_BLK = 6;
     }
 }
 codes! {
@@ -180,12 +192,12 @@ pub struct S2mDrs {
     pub data: Line,
 }
 
-/// S2M BISnp: a back-invalidate snoop of one line.
+/// S2M BISnp: a back-invalidate snoop of one line, or of a block of aligned lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct S2mBisnp {
     /// 4 bits, [`SnpOpcode`].
     pub opcode: u8,
-    /// Host physical byte address of the line.
+    /// Host physical byte address of the line. Block forms: of 256 aligned bytes, with [`block`] in bits 7:6.
     pub addr: u64,
     /// BITag, echoed in the BIRsp and in a BIConflict.
     pub tag: u16,
@@ -198,6 +210,70 @@ pub struct M2sBirsp {
     pub opcode: u8,
     /// BITag of the snoop.
     pub tag: u16,
+    /// 2 bits, LowAddr: bits 7:6 of the address of the line. Tells the lines of a block snoop apart; else ignored.
+    pub low: u8,
+}
+
+/// Which lines a block snoop is about: bits 7:6 of its address.
+pub mod block {
+    /// The lower two lines of the 256 bytes.
+    pub const LOWER: u64 = 1;
+    /// The upper two.
+    pub const UPPER: u64 = 2;
+    /// All four.
+    pub const FULL: u64 = 3;
+}
+
+impl M2sBirsp {
+    /// One answer for all lines of a snoop: `response` (a line form), or its block form for a block snoop.
+    pub fn whole(snoop: &S2mBisnp, response: RspOpcode) -> Self {
+        let (low, form) = if snoop.is_block() { (0, 4) } else { ((snoop.addr >> 6) as u8 & 3, 0) };
+        Self { opcode: response as u8 | form, tag: snoop.tag, low }
+    }
+}
+
+impl S2mBisnp {
+    /// A snoop of these lines of the 256 aligned bytes at `base`: bit n = line n. `None` if one message cannot say that.
+    pub fn of(base: u64, lines: u8, invalidate: bool, tag: u16) -> Option<Self> {
+        let (blk, low) = match lines {
+            1 | 2 | 4 | 8 => (false, lines.trailing_zeros() as u64),
+            0b0011 => (true, block::LOWER),
+            0b1100 => (true, block::UPPER),
+            0b1111 => (true, block::FULL),
+            _ => return None,
+        };
+        let opcode = match (invalidate, blk) {
+            (false, false) => SnpOpcode::BiSnpData,
+            (true, false) => SnpOpcode::BiSnpInv,
+            (false, true) => SnpOpcode::BiSnpDataBlk,
+            (true, true) => SnpOpcode::BiSnpInvBlk,
+        };
+        Some(Self { opcode: opcode as u8, addr: base & !255 | low << 6, tag })
+    }
+
+    /// A block form.
+    pub fn is_block(&self) -> bool {
+        self.opcode & 4 != 0
+    }
+
+    /// BISnpInv or its block form.
+    pub fn invalidates(&self) -> bool {
+        self.opcode & 3 == SnpOpcode::BiSnpInv as u8
+    }
+
+    /// The first byte of the 256 aligned bytes, and the lines of it that are snooped: bit n = line n. A block form that
+    /// names no lines has none.
+    pub fn lines(&self) -> (u64, u8) {
+        let low = self.addr >> 6 & 3;
+        let lines = match low {
+            _ if !self.is_block() => 1 << low,
+            block::LOWER => 0b0011,
+            block::UPPER => 0b1100,
+            block::FULL => 0b1111,
+            _ => 0,
+        };
+        (self.addr & !255, lines)
+    }
 }
 
 /// The six channels between one host and one device, as queues (front = oldest).

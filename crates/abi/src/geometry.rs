@@ -18,9 +18,9 @@ pub const FRAME_BITS: usize = 26;
 /// Width of a host physical address (CXL 3.1, table 3-35: 52 bits).
 pub const HPA_BITS: usize = 52;
 /// Recall contexts: pages that can be recalled at the same time.
-pub const RECALL_CONTEXTS: usize = 16;
+pub const RECALL_CONTEXTS: usize = 64;
 /// Back-invalidate tags: snoops outstanding at the same time.
-pub const BI_TAGS: usize = 128;
+pub const BI_TAGS: usize = 256;
 /// Entries of the queue of requests to pages that are being recalled.
 pub const DEFERRED_ENTRIES: usize = 32;
 /// Lines under way to device memory or from it, reads and writes each.

@@ -12,6 +12,7 @@ pub mod command;
 pub mod cxl;
 pub mod descriptor;
 pub mod geometry;
+pub mod log;
 pub mod pci;
 pub mod regs;
 pub mod render;

@@ -156,8 +156,8 @@ macro_rules! registers {
 pub mod cap {
     /// CAP_TRACK, with recall behind it.
     pub const TRACK: u64 = 0x0024_0101;
-    /// CAP_TRACK, the last of the list: the device has no recall.
-    pub const TRACK_ALONE: u64 = 0x0000_0101;
+    /// CAP_TRACK, with the log behind it: the device has no recall.
+    pub const TRACK_ALONE: u64 = 0x0028_0101;
 }
 
 registers! {
@@ -199,7 +199,7 @@ registers! {
         /// 0 = CXL.mem with back-invalidate, 1 = AXI4, no recall.
         kind [0; 2]
     }
-    /// Capability: line tracking (TRACK, HARVEST). The last one of a device on AXI4.
+    /// Capability: line tracking (TRACK, HARVEST). A device on AXI4 has no recall behind it.
     CAP_TRACK, CapTrack @ 0x020, Ro, cap::TRACK as u32; {
         /// Capability identifier: 1 = track.
         id [0; 8]
@@ -209,8 +209,17 @@ registers! {
         next [16; 12]
     }
     /// Capability: recall by back-invalidate.
-    CAP_RECALL, CapRecall @ 0x024, Const, 0x0000_0102; {
+    CAP_RECALL, CapRecall @ 0x024, Const, 0x0028_0102; {
         /// Capability identifier: 2 = recall.
+        id [0; 8]
+        /// Version of the capability.
+        version [8; 8]
+        /// Byte offset of the next capability, 0 = none.
+        next [16; 12]
+    }
+    /// Capability: the dirty-line log.
+    CAP_LOG, CapLog @ 0x028, Const, 0x0000_0103; {
+        /// Capability identifier: 3 = log.
         id [0; 8]
         /// Version of the capability.
         version [8; 8]
@@ -239,6 +248,8 @@ registers! {
         result [2; 1]
         /// The tables in device memory are ready: the window is open as far as WINDOW_SIZE says.
         tables [3; 1]
+        /// A write of the log is under way: its memory is still in use.
+        log [4; 1]
     }
     /// Generation: one higher after each reset, abort or recall timeout.
     GENERATION, Generation @ 0x04c, Ro, 0; {
@@ -317,7 +328,7 @@ registers! {
         completion [0; 1]
         /// A sticky error was set.
         error [1; 1]
-        /// Reserved for the log.
+        /// Records came into the log ring.
         log [2; 1]
         /// A reset has finished.
         reset_done [3; 1]
@@ -373,6 +384,56 @@ registers! {
     SQ_HEAD, SqHead @ 0x11c, Ro, 0; {
         /// Index of the next command that the device will fetch.
         head [0; 16]
+    }
+    /// Log ring base, low half.
+    LOG_BASE_LO, LogBaseLo @ 0x120, Rw, 0; {
+        /// Bits 31:6 of the IOVA, 64-byte aligned.
+        base [6; 26]
+    }
+    /// Log ring base, high half.
+    LOG_BASE_HI, LogBaseHi @ 0x124, Rw, 0; {
+        /// Bits 63:32 of the IOVA.
+        base [0; 32]
+    }
+    /// Log ring size.
+    LOG_SIZE, LogSize @ 0x128, Rw, 3; {
+        /// Records of the ring, as a power of two (3 to 24).
+        records_log2 [0; 5]
+    }
+    /// Log control.
+    LOG_CONTROL, LogControl @ 0x12c, Rw, 0; {
+        /// First writes are logged, from record 0 on. Base, size and LOG_HEAD = 0 are written before.
+        enable [0; 1]
+    }
+    /// Log doorbell.
+    LOG_HEAD, LogHead @ 0x130, Rw, 0; {
+        /// Records that software has taken. Wraps at 2^32, not at the size of the ring.
+        head [0; 32]
+    }
+    /// Log tail.
+    LOG_TAIL, LogTail @ 0x134, Ro, 0; {
+        /// Records that are in host memory. Wraps at 2^32, not at the size of the ring.
+        tail [0; 32]
+    }
+    /// Log interrupt watermark.
+    LOG_WATERMARK, LogWatermark @ 0x138, Rw, 1; {
+        /// Records since the last interrupt that raise the next one.
+        records [0; 32]
+    }
+    /// Log timer.
+    LOG_TIMER, LogTimer @ 0x13c, Rw, 4096; {
+        /// Cycles until fewer than eight records leave, and until fewer than the watermark raise the interrupt.
+        cycles [0; 32]
+    }
+    /// Log status, sticky.
+    LOG_STATUS, LogStatus @ 0x140, Rw1c, 0; {
+        /// A record is lost: dropped, or its write failed.
+        overflow [0; 1]
+    }
+    /// Log records dropped since the log was enabled.
+    LOG_DROPPED, LogDropped @ 0x144, Ro, 0; {
+        /// Wraps.
+        count [0; 32]
     }
     /// Counter: requests accepted.
     COUNT_REQ, CountReq @ 0x200, Ro, 0; {
@@ -503,6 +564,6 @@ mod tests {
             offset = capability.next();
             assert!(ids.len() < 16, "the list is a loop");
         }
-        assert_eq!(ids, [1, 2]);
+        assert_eq!(ids, [1, 2, 3]);
     }
 }

@@ -18,8 +18,6 @@ codes! {
         Write, WRITE = 1;
         /// BIConflict: no descriptor is touched; keeps the order of the acknowledgement (line).
         Conflict, CONFLICT = 2;
-        /// A snoop response: the host gave up write permission; a wrong one changes nothing (line).
-        BiRsp, BI_RSP = 3;
         /// MAP: unmapped to local (page).
         Map, MAP = 8;
         /// UNMAP: local or poisoned to unmapped (page).
@@ -88,11 +86,11 @@ pub struct Slot {
     pub grant_exclusive: bool,
     /// Raw command flags ([`crate::command::flag`]; page slots). MERGE uses HARVEST_ACCESSED.
     pub flags: u8,
-    /// The page's lines were recalled for this slot already (MAP, UNMAP, RECALL with INVALIDATE).
+    /// The lines of `mask` were recalled for this page slot: the host owns them no more.
     pub recalled: bool,
     /// MAP: the frame.
     pub frame: u32,
-    /// MERGE: the lines.
+    /// MERGE: the lines. A recalled slot: the lines that were recalled for it.
     pub mask: u64,
 }
 
@@ -111,6 +109,8 @@ pub struct SlotResult {
     pub status: SlotStatus,
     /// Page slots: lines to recall ([`SlotStatus::Recall`]) or lines harvested.
     pub mask: u64,
+    /// A write that set the dirty bit of its line: the log tells of it.
+    pub newly_dirty: bool,
     /// Bits of the ERROR register that are set ([`crate::regs::error_bit`]).
     pub errors: u32,
 }

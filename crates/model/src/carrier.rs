@@ -1,6 +1,8 @@
 //! The model behind the driver's carrier trait.
 
 use crate::device::ModelDevice;
+use crate::interrupts::Interrupts;
+use std::os::fd::RawFd;
 use tideline_abi::cxl::{
     Channels, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, ReqOpcode, RspOpcode, RwdOpcode, S2mDrs,
     SnpType,
@@ -41,6 +43,7 @@ pub struct ModelCarrier {
     window_base: Hpa,
     frames: u32,
     tag: u16,
+    interrupts: Interrupts,
 }
 
 impl ModelCarrier {
@@ -52,7 +55,14 @@ impl ModelCarrier {
     /// The same, with its window and its memory as given. The base is rounded down to a page.
     pub fn with(window_base: Hpa, frames: u32) -> Self {
         let window_base = Hpa(window_base.0 & !0xfff);
-        Self { device: ModelDevice::new(), channels: Channels::default(), window_base, frames, tag: 0 }
+        Self {
+            device: ModelDevice::new(),
+            channels: Channels::default(),
+            window_base,
+            frames,
+            tag: 0,
+            interrupts: Interrupts::new(),
+        }
     }
 
     /// The device, to look into.
@@ -68,8 +78,9 @@ impl ModelCarrier {
     /// One step of device and host.
     fn tick(&mut self) {
         self.device.tick(&mut self.channels);
+        self.interrupts.level(self.device.irq());
         while let Some(snoop) = self.channels.s2m_bisnp.pop_front() {
-            self.channels.m2s_birsp.push_back(M2sBirsp { opcode: RspOpcode::BiRspI as u8, tag: snoop.tag });
+            self.channels.m2s_birsp.push_back(M2sBirsp::whole(&snoop, RspOpcode::BiRspI));
         }
     }
 
@@ -115,7 +126,9 @@ impl Carrier for ModelCarrier {
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), CarrierError> {
-        self.device.write32(offset, value)
+        self.device.write32(offset, value)?;
+        self.interrupts.level(self.device.irq());
+        Ok(())
     }
 
     fn dma_alloc(&mut self, len: usize) -> Result<DmaRegion, CarrierError> {
@@ -136,8 +149,9 @@ impl Carrier for ModelCarrier {
 
     fn wait(&mut self) -> Result<(), CarrierError> {
         for _ in 0..WAIT_TICKS {
+            let before = self.device.irq();
             self.tick();
-            if self.device.irq() != 0 {
+            if self.device.irq() & !before != 0 {
                 break;
             }
         }
@@ -162,6 +176,10 @@ impl Carrier for ModelCarrier {
 
     fn frames(&self) -> u32 {
         self.frames
+    }
+
+    fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
+        self.interrupts.fd(vector)
     }
 
     fn load_line(&mut self, offset: u64) -> Result<Line, CarrierError> {

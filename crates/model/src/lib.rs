@@ -13,11 +13,13 @@
 mod carrier;
 mod core;
 mod device;
+mod interrupts;
 mod memory;
 mod resolve;
 
 pub use crate::core::Core;
 pub use carrier::ModelCarrier;
 pub use device::ModelDevice;
+pub use interrupts::Interrupts;
 pub use memory::{DeviceMemory, HostMemory, SharedMemory};
 pub use resolve::{Masks, resolve};

@@ -36,16 +36,19 @@ pub fn resolve(slot: &Slot, control: Control, masks: Masks) -> (SlotResult, Cont
             frame: if slot.decodes && slot.kind != SlotKind::Conflict { control.frame() } else { 0 },
             status: SlotStatus::Done,
             mask: 0,
+            newly_dirty: false,
             errors: 0,
         },
         control,
         masks,
     };
+    if slot.recalled {
+        d.masks.owned &= !slot.mask;
+    }
     match slot.kind {
         SlotKind::Req => d.req(),
         SlotKind::Write => d.write(),
         SlotKind::Conflict => d.result.ndr = Some(NdrOpcode::BiConflictAck),
-        SlotKind::BiRsp => d.masks.owned &= !d.bit,
         SlotKind::Map => d.map(),
         SlotKind::Unmap => d.unmap(),
         SlotKind::TrackSet => d.track_set(),
@@ -188,6 +191,7 @@ impl Decision<'_> {
             self.error(error_bit::HOST_ORDER);
         }
         if self.control.track() {
+            self.result.newly_dirty = self.masks.dirty & self.bit == 0;
             self.masks.dirty |= self.bit;
         }
         let meta = Meta::of(self.slot);
@@ -376,7 +380,7 @@ mod tests {
 
     /// Every line slot of a legal message.
     fn line_slots() -> Vec<Slot> {
-        let mut slots = vec![slot(SlotKind::Conflict), slot(SlotKind::BiRsp)];
+        let mut slots = vec![slot(SlotKind::Conflict)];
         for meta in METAS {
             slots.extend(READS.iter().chain(&OTHERS).map(|&op| req(op, meta)));
             slots.extend(SnpType::ALL.iter().map(|&snp| write(meta, snp)));
@@ -522,6 +526,8 @@ mod tests {
                             assert!(r.writes_memory);
                             assert_eq!(r.frame, FRAME);
                             assert_eq!(m.dirty, if c.track() { BIT } else { 0 });
+                            assert_eq!(r.newly_dirty, c.track());
+                            assert!(!resolve(&s, c2, m).0.newly_dirty, "it is dirty already");
                             assert_eq!(
                                 m.owned,
                                 match meta {
@@ -540,12 +546,29 @@ mod tests {
     }
 
     #[test]
-    fn conflicts_and_snoop_responses() {
+    fn conflicts_change_nothing() {
         for c in controls() {
             let (r, c2, m) = resolve(&slot(SlotKind::Conflict), c, owned(ALL));
             assert_eq!((r.ndr, r.errors, c2, m), (Some(BiConflictAck), 0, c, owned(ALL)));
-            let (r, c2, m) = resolve(&slot(SlotKind::BiRsp), c, owned(ALL));
-            assert_eq!((r.ndr, r.errors, c2, m), (None, 0, c, owned(ALL & !BIT)));
+        }
+    }
+
+    #[test]
+    fn a_recalled_slot_takes_the_ownership_of_what_was_recalled_whatever_else_it_does() {
+        let kinds = SlotKind::ALL.iter().filter(|kind| kind.code() >= 8 && **kind != SlotKind::Merge);
+        for &kind in kinds {
+            for (c, flags) in controls().flat_map(|c| [(c, 0), (c, 1), (c, 3)]) {
+                let recalled = Slot { flags, recalled: true, mask: 0xf0, ..slot(kind) };
+                let fresh = Slot { recalled: false, mask: 0, ..recalled };
+                let (r, _, m) = resolve(&recalled, c, owned(0xff));
+                assert_eq!(m.owned & 0xf0, 0, "{recalled:?} {c:?}");
+                // Lines that were not recalled, but are owned by now, need a recall again.
+                if resolve(&fresh, c, owned(0xf0)).0.status == SlotStatus::Recall && !c.cached() {
+                    assert_eq!((r.status, r.mask), (SlotStatus::Recall, 0xf), "{recalled:?} {c:?}");
+                    let r = resolve(&recalled, c, owned(0xf0)).0;
+                    assert_eq!(r.status, SlotStatus::Done, "{recalled:?} {c:?}");
+                }
+            }
         }
     }
 

@@ -129,7 +129,7 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
     fn tick(&mut self) -> Result<(), DeviceError> {
         self.device.tick(&mut self.channels)?;
         for snoop in self.channels.s2m_bisnp.drain(..) {
-            let answer = M2sBirsp { opcode: RspOpcode::BiRspI as u8, tag: snoop.tag };
+            let answer = M2sBirsp::whole(&snoop, RspOpcode::BiRspI);
             self.channels.m2s_birsp.push_back(answer);
         }
         Ok(())

@@ -101,6 +101,8 @@ pub struct AxiFront {
     pub snoop_ready: Signal<Out, Bit>,
     /// Its tag.
     pub snoop_tag: Signal<In, Bits<16>>,
+    /// Its opcode.
+    pub snoop_opcode: Signal<In, Bits<4>>,
     /// A snoop response is offered.
     pub response_valid: Signal<Out, Bit>,
     /// It is taken in this cycle.
@@ -138,7 +140,7 @@ pub struct AxiFront {
     write_discarded: Reg<Bits<PLACES>>,
     burst_resp: Reg<Bits<2>>,
     b: Skid<WriteEndBits>,
-    snoops: Skid<Bits<16>>,
+    snoops: Skid<Bits<17>>,
 
     read_push: Signal<Local, Bit>,
     read_ends: Signal<Local, Bit>,
@@ -376,10 +378,14 @@ impl Logic for AxiFront {
         comment!("Snoops: the host has no copy that the device knows of.");
         self.snoops.in_valid.next = self.snoop_valid.val();
         self.snoop_ready.next = self.snoops.in_ready.val();
-        self.snoops.in_data.next = self.snoop_tag.val();
+        self.snoops.in_data.next =
+            bit_cast::<17, 16>(self.snoop_tag.val()).replace_bit(16, self.snoop_opcode.val().get_bit(2));
         self.response_valid.next = self.snoops.out_valid.val();
         self.snoops.out_ready.next = self.response_ready.val();
         self.response_opcode.next = m2s_birsp::BI_RSP_I.into();
-        self.response_tag.next = self.snoops.out_data.val();
+        if self.snoops.out_data.val().get_bit(16) {
+            self.response_opcode.next = m2s_birsp::BI_RSP_I_BLK.into();
+        }
+        self.response_tag.next = self.snoops.out_data.val().get_bits::<16>(0);
     }
 }

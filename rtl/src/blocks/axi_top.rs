@@ -77,6 +77,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.core.m2s_birsp.valid.next = self.front.response_valid.val();
         self.core.m2s_birsp.opcode.next = self.front.response_opcode.val();
         self.core.m2s_birsp.tag.next = self.front.response_tag.val();
+        self.core.m2s_birsp.low.next = 0.into();
         self.front.response_ready.next = self.core.m2s_birsp.ready.val();
         self.front.ndr_valid.next = self.core.s2m_ndr.valid.val();
         self.front.ndr_tag.next = self.core.s2m_ndr.tag.val();
@@ -87,6 +88,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.front.drs.next.data = self.core.s2m_drs.data.val();
         self.front.snoop_valid.next = self.core.s2m_bisnp.valid.val();
         self.front.snoop_tag.next = self.core.s2m_bisnp.tag.val();
+        self.front.snoop_opcode.next = self.core.s2m_bisnp.opcode.val();
         self.front.commit_valid.next =
             self.core.probe.valid.val() & (self.core.probe.kind.val() == slot_kind::WRITE);
         self.front.commit_tag.next = self.core.probe.tag.val();

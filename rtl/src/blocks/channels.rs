@@ -62,6 +62,8 @@ pub struct M2sBirsp {
     pub opcode: Signal<In, Bits<4>>,
     /// Tag of the snoop.
     pub tag: Signal<In, Bits<16>>,
+    /// Bits 7:6 of the address of the line, where a line of a block snoop is answered.
+    pub low: Signal<In, Bits<2>>,
 }
 
 /// S2M NDR: responses without data.
@@ -103,7 +105,7 @@ pub struct S2mBisnp {
     pub ready: Signal<In, Bit>,
     /// Opcode.
     pub opcode: Signal<Out, Bits<4>>,
-    /// Host physical byte address of the line.
+    /// Host physical byte address of the line; block forms: bits 7:6 say which lines of the 256 bytes.
     pub addr: Signal<Out, Hpa>,
     /// Tag, echoed in the answer.
     pub tag: Signal<Out, Bits<16>>,

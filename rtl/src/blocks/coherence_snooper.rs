@@ -74,11 +74,11 @@ pub struct CoherenceSnooper<const SETS: usize> {
     /// That context.
     pub query_context: Signal<In, Bits<CONTEXT_BITS>>,
     /// Contexts whose deferred requests are to be served.
-    pub drains: Signal<In, Bits<16>>,
+    pub drains: Signal<In, Contexts>,
     /// Contexts that are stuck.
-    pub stuck: Signal<In, Bits<16>>,
+    pub stuck: Signal<In, Contexts>,
     /// The deferred requests of these contexts were served.
-    pub drained: Signal<Out, Bits<16>>,
+    pub drained: Signal<Out, Contexts>,
 
     /// The slot of a snoop response is offered.
     pub response_valid: Signal<In, Bit>,
@@ -137,7 +137,7 @@ pub struct CoherenceSnooper<const SETS: usize> {
     deferred: Fifo<DeferredBits, 6>,
     arbiter: SlotArbiter<SETS>,
     drain: Reg<DrainState>,
-    drain_set: Reg<Bits<16>>,
+    drain_set: Reg<Contexts>,
     drain_left: Reg<Bits<16>>,
 
     req_offset: Signal<Local, Bits<40>>,
@@ -154,7 +154,7 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pass: Signal<Local, Bit>,
     start_pass: Signal<Local, Bit>,
     waiting: Signal<Local, DeferredBits>,
-    waiting_context: Signal<Local, Bits<16>>,
+    waiting_context: Signal<Local, Contexts>,
     waiting_serves: Signal<Local, Bit>,
     waiting_back: Signal<Local, Bit>,
     waiting_stuck: Signal<Local, Bit>,
@@ -246,7 +246,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
 
         comment!("The pass over the deferred queue.");
         self.waiting.next = self.deferred.out_data.val();
-        self.waiting_context.next = bits::<16>(1) << self.waiting.val().context;
+        self.waiting_context.next = bits::<CONTEXTS>(1) << self.waiting.val().context;
         self.waiting_serves.next = self.pass.val()
             & (self.drain_left.q.val() != 0)
             & (self.waiting_context.val() & self.drain_set.q.val()).any();

@@ -6,8 +6,8 @@
 //!  m2s_birsp -> recall_engine    spool <----------'   |   '-> memory_port -> device memory
 //!  s2m_bisnp <--'   ^              |                  v
 //!              range_walker <- summary            (probe)
-//!                   ^              |
-//!            command_executor -> host_port -> host memory            csr <- AXI4-Lite
+//!                   ^              |                       log_ring
+//!            command_executor -> host_port -> host memory <--'        csr <- AXI4-Lite
 //! ```
 //!
 //! `probe_*` shows every commit slot; a simulation compares it with the golden model, a bitstream leaves it open.
@@ -20,6 +20,7 @@ use super::command_executor::CommandExecutor;
 use super::csr::{Csr, REGISTER_COUNT};
 use super::descriptor_pipeline::DescriptorPipeline;
 use super::host_port::HostPort;
+use super::log_ring::LogRing;
 use super::memory_port::MemoryPort;
 use super::miss_unit::MissUnit;
 use super::range_walker::RangeWalker;
@@ -85,6 +86,8 @@ pub struct Probe {
     pub result_mask: Signal<Out, LineMask>,
     /// ERROR bits.
     pub errors: Signal<Out, Bits<ERROR_BITS>>,
+    /// A write that set the dirty bit of its line.
+    pub newly_dirty: Signal<Out, Bit>,
     /// Dirty bit of the line after a line slot.
     pub dirty: Signal<Out, Bit>,
     /// Owned bit of the line after a line slot.
@@ -137,6 +140,7 @@ pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const R
     executor: CommandExecutor,
     fence: ColourFence,
     host: HostPort,
+    log: LogRing,
     csr: Csr,
     count_req: Reg<Bits<32>>,
     count_rwd: Reg<Bits<32>>,
@@ -146,6 +150,7 @@ pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const R
     count_records: Reg<Bits<32>>,
     cycles: Reg<Bits<32>>,
     flr_last: Reg<Bit>,
+    reset_waits: Reg<Bit>,
     window_base: Signal<Local, Bits<40>>,
     wanted_pages: Signal<Local, Bits<32>>,
     window_pages: Signal<Local, Bits<32>>,
@@ -173,7 +178,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             count_deferred,
             count_records,
             cycles,
-            flr_last
+            flr_last,
+            reset_waits
         );
         self.flr_last.d.next = self.flr.val();
         self.snooper.clk.next = self.clk.val();
@@ -246,8 +252,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.snooper.query_context.next = self.recall.query_context.val();
         self.snooper.drains.next = self.recall.drains.val();
         self.snooper.stuck.next = self.recall.stuck.val();
-        self.snooper.response_valid.next = self.recall.response_valid.val();
-        self.snooper.response_slot.next = self.recall.response_slot.val();
+        comment!("Snoop responses need no slots.");
+        self.snooper.response_valid.next = false;
+        self.snooper.response_slot.next = self.recall.page_slot.val();
         self.snooper.page_valid.next = self.recall.page_valid.val();
         self.snooper.page_slot.next = self.recall.page_slot.val();
         if self.spool.slot_valid.val() {
@@ -256,9 +263,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         }
         self.recall.page_granted.next = self.snooper.page_granted.val() & !self.spool.slot_valid.val();
         self.spool.slot_granted.next = self.snooper.page_granted.val() & self.spool.slot_valid.val();
-        self.recall.response_granted.next = self.snooper.response_granted.val();
         self.recall.query_page.next = self.snooper.query_page.val();
         self.recall.drained.next = self.snooper.drained.val();
+        self.recall.deferred.next = self.snooper.count_deferred.val();
 
         comment!("The pipeline and what hears its results.");
         self.pipeline.slot_valid.next = self.snooper.slot_valid.val();
@@ -428,6 +435,29 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.host.record_data.next = self.spool.write_data.val();
         self.host.record_strobe.next = self.spool.host_strobe.val();
 
+        comment!("The log. A reset ends when nothing of it is on its way any more.");
+        self.log.clk.next = self.clk.val();
+        self.log.rst.next = self.rst.val();
+        self.log.enable.next = self.csr.value[reg::LOG_CONTROL].val().get_bit(0);
+        self.log.base.next = bit_cast::<64, 32>(self.csr.value[reg::LOG_BASE_LO].val())
+            | (bit_cast::<64, 32>(self.csr.value[reg::LOG_BASE_HI].val()) << 32);
+        self.log.size_log2.next = self.csr.value[reg::LOG_SIZE].val().get_bits::<5>(0);
+        self.log.head.next = self.csr.value[reg::LOG_HEAD].val();
+        self.log.watermark.next = self.csr.value[reg::LOG_WATERMARK].val();
+        self.log.timer.next = self.csr.value[reg::LOG_TIMER].val();
+        self.log.result_valid.next = self.pipeline.result_valid.val();
+        self.log.result_slot.next = self.pipeline.result_slot.val();
+        self.log.result.next = self.pipeline.result.val();
+        self.log.host_ready.next = self.host.log_ready.val();
+        self.log.host_done.next = self.host.log_done.val();
+        self.log.host_error.next = self.host.log_error.val();
+        self.host.log_valid.next = self.log.host_valid.val();
+        self.host.log_address.next = self.log.host_address.val();
+        self.host.log_data.next = self.log.host_data.val();
+        self.host.log_strobe.next = self.log.host_strobe.val();
+        self.reset_waits.d.next =
+            self.executor.reset_done.val() | (self.reset_waits.q.val() & !self.log.idle.val());
+
         comment!("Counters.");
         self.count_req.d.next =
             self.count_req.q.val() + bit_cast::<32, 1>(self.snooper.count_req.val().into());
@@ -464,7 +494,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             | bits::<4>(0)
                 .replace_bit(0, self.executor.completed.val())
                 .replace_bit(1, self.errors.val().any())
-                .replace_bit(3, self.executor.reset_done.val());
+                .replace_bit(2, self.log.interrupt.val())
+                .replace_bit(3, self.reset_waits.q.val() & self.log.idle.val());
         self.irq.next = self.csr.value[reg::INTR_STATE].val().get_bits::<4>(0)
             & self.csr.value[reg::INTR_ENABLE].val().get_bits::<4>(0);
 
@@ -480,10 +511,14 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             self.csr.status[reg::CAP_TRACK].next = cap::TRACK_ALONE.into();
         }
         self.csr.status[reg::STATUS].next = bits::<32>(0)
-            .replace_bit(0, self.ready.val() & !self.executor.resetting.val())
+            .replace_bit(0, self.ready.val() & !self.executor.resetting.val() & !self.reset_waits.q.val())
             .replace_bit(1, self.executor.busy.val())
             .replace_bit(2, self.executor.result_waits.val())
-            .replace_bit(3, self.misses.tables.val());
+            .replace_bit(3, self.misses.tables.val())
+            .replace_bit(4, !self.log.idle.val());
+        self.csr.status[reg::LOG_TAIL].next = self.log.tail.val();
+        self.csr.status[reg::LOG_DROPPED].next = self.log.dropped.val();
+        self.csr.status[reg::LOG_STATUS].next = bit_cast::<32, 1>(self.log.overflow.val().into());
         self.csr.status[reg::GENERATION].next = self.executor.generation.val();
         self.csr.status[reg::ERROR].next = bit_cast::<32, ERROR_BITS>(self.errors.val());
         self.csr.status[reg::INTR_STATE].next = bit_cast::<32, 4>(self.events.val());
@@ -494,7 +529,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.csr.status[reg::COUNT_BIRSP].next = self.count_birsp.q.val();
         self.csr.status[reg::COUNT_DEFERRED].next = self.count_deferred.q.val();
         self.csr.status[reg::COUNT_RECORDS].next = self.count_records.q.val();
-        self.csr.status[reg::PEAK_BISNP].next = bit_cast::<32, 8>(self.recall.peak.val());
+        self.csr.status[reg::PEAK_BISNP].next = bit_cast::<32, 9>(self.recall.peak.val());
         self.csr.status[reg::CYCLES].next = self.cycles.q.val();
 
         comment!("The probe.");
@@ -522,6 +557,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.probe.status.next = self.pipeline.result.val().status;
         self.probe.result_mask.next = self.pipeline.result.val().mask;
         self.probe.errors.next = self.pipeline.result.val().errors;
+        self.probe.newly_dirty.next = self.pipeline.result.val().newly_dirty;
         self.probe.dirty.next = self.pipeline.result_dirty.val();
         self.probe.owned.next = self.pipeline.result_owned.val();
     }

@@ -27,6 +27,14 @@ const CLEARED: &[&str] = &[
     "QUEUE_SIZE",
     "SQ_TAIL",
     "CQ_HEAD",
+    "LOG_BASE_LO",
+    "LOG_BASE_HI",
+    "LOG_SIZE",
+    "LOG_CONTROL",
+    "LOG_HEAD",
+    "LOG_WATERMARK",
+    "LOG_TIMER",
+    "LOG_STATUS",
 ];
 
 /// The register file.

@@ -2,7 +2,7 @@
 //!
 //! # Operation
 //! One command read at a time, one completion write at a time, records as fast as the host takes them (at most 64 under
-//! way). Completions use write ID 1, records ID 0. Nothing that a line request needs waits for this port.
+//! way), then beats of the log. Completions use write ID 1, records ID 0, the log ID 2. Nothing that a line request needs waits for this port.
 //!
 //! # Timing
 //! One write per cycle.
@@ -52,6 +52,20 @@ pub struct HostPort {
     pub records_idle: Signal<Out, Bit>,
     /// Host memory answered a record with an error.
     pub record_error: Signal<Out, Bit>,
+    /// A beat of the log is offered.
+    pub log_valid: Signal<In, Bit>,
+    /// It is taken.
+    pub log_ready: Signal<Out, Bit>,
+    /// Where it goes.
+    pub log_address: Signal<In, Bits<64>>,
+    /// The beat.
+    pub log_data: Signal<In, Bits<512>>,
+    /// Byte enables.
+    pub log_strobe: Signal<In, Bits<64>>,
+    /// Host memory answered a beat of the log.
+    pub log_done: Signal<Out, Bit>,
+    /// With an error.
+    pub log_error: Signal<Out, Bit>,
     /// Host memory answered with an error.
     pub error: Signal<Out, Bit>,
     /// Host memory.
@@ -64,6 +78,7 @@ pub struct HostPort {
     room: Signal<Local, Bit>,
     take_completion: Signal<Local, Bit>,
     take_record: Signal<Local, Bit>,
+    take_log: Signal<Local, Bit>,
     record_answered: Signal<Local, Bit>,
 }
 
@@ -95,21 +110,30 @@ impl Logic for HostPort {
         self.command.next = self.host.rdata.val();
         self.fetch_error.next = self.host.rresp.val() != 0;
 
-        comment!("Completions before records; address and data leave together.");
+        comment!("Completions before records, records before the log; address and data leave together.");
         self.room.next = self.aw.in_ready.val() & self.w.in_ready.val();
         self.take_completion.next = self.room.val() & self.complete.val();
         self.take_record.next = self.room.val()
             & self.record_valid.val()
             & !self.complete.val()
             & !self.under_way.q.val().get_bit(6);
+        self.take_log.next =
+            self.room.val() & self.log_valid.val() & !self.take_completion.val() & !self.take_record.val();
         self.complete_ready.next = self.take_completion.val();
         self.record_ready.next = self.take_record.val();
-        self.aw.in_valid.next = self.take_completion.val() | self.take_record.val();
+        self.log_ready.next = self.take_log.val();
+        self.aw.in_valid.next = self.take_completion.val() | self.take_record.val() | self.take_log.val();
         self.aw.in_data.next.address = self.record_address.val();
         self.aw.in_data.next.id = 0.into();
-        self.w.in_valid.next = self.take_completion.val() | self.take_record.val();
+        self.w.in_valid.next = self.take_completion.val() | self.take_record.val() | self.take_log.val();
         self.w.in_data.next.data = self.record_data.val();
         self.w.in_data.next.strobe = self.record_strobe.val();
+        if self.take_log.val() {
+            self.aw.in_data.next.address = self.log_address.val();
+            self.aw.in_data.next.id = 2.into();
+            self.w.in_data.next.data = self.log_data.val();
+            self.w.in_data.next.strobe = self.log_strobe.val();
+        }
         if self.complete.val() {
             self.aw.in_data.next.address = self.complete_address.val();
             self.aw.in_data.next.id = 1.into();
@@ -131,7 +155,9 @@ impl Logic for HostPort {
 
         comment!("Answers.");
         self.host.bready.next = true;
-        self.completed.next = self.host.bvalid.val() & (self.host.bid.val() != 0);
+        self.completed.next = self.host.bvalid.val() & (self.host.bid.val() == 1);
+        self.log_done.next = self.host.bvalid.val() & (self.host.bid.val() == 2);
+        self.log_error.next = self.host.bresp.val() != 0;
         self.record_answered.next = self.host.bvalid.val() & (self.host.bid.val() == 0);
         self.record_error.next = self.record_answered.val() & (self.host.bresp.val() != 0);
         self.under_way.d.next = self.under_way.q.val() + bit_cast::<7, 1>(self.take_record.val().into())

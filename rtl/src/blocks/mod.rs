@@ -14,21 +14,22 @@ pub mod core;
 pub mod csr;
 pub mod cxl_top;
 pub mod descriptor_pipeline;
-pub mod gather;
 pub mod host_port;
+pub mod log_ring;
 pub mod lowest_set;
 pub mod memory_port;
 pub mod miss_entry;
 #[allow(missing_docs)]
 pub mod miss_unit;
 pub mod range_walker;
-pub mod recall_context;
 pub mod recall_engine;
+pub mod recall_table;
 pub mod resolve;
 pub mod responder;
 pub mod sim_top;
 pub mod slot_arbiter;
 pub mod slot_gate;
+pub mod snoop_picker;
 #[allow(missing_docs)]
 pub mod spool;
 pub mod summary;

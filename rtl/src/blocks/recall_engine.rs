@@ -1,26 +1,34 @@
-//! Page slots and the recalls they need: sixteen contexts, one snoop issuer, the table of snoops under way.
+//! Page slots and the recalls they need: the pages under way, one snoop issuer, the table of snoops under way.
 //!
 //! # Operation
-//! *Start*: the walker gives a page; it gets the lowest free context (or, for UNMAP, the context that is stuck with that
-//! page). *Page slots*: contexts take turns. *Snoops*: a committed slot that needs a recall queues its lines; the issuer
-//! sends one BISnp per cycle, each with a tag of its own, at most one per line. *Responses*: always accepted (the queue
-//! holds one per tag); each becomes a slot that clears the owned bit. A response without a snoop, or to an abandoned one,
-//! is dropped and reported; a wrong one makes the line be snooped once more, with BISnpInv, unless 16 entries wait
-//! already: the other places of the queue belong to the contexts.
+//! *Pages*: `recall_table` takes them from the walker and offers their slots. *Snoops*: a committed slot that needs a
+//! recall queues its lines; the issuer sends one BISnp per cycle, each with a tag of its own: an aligned four or two
+//! wanted lines together, else one line; at most one snoop per line. *Responses*: always taken, one per cycle, for a
+//! line or for a whole block; the last one of a tag frees it, the last one of a page lets its slot be offered again, and
+//! that slot takes the ownership of all the lines recalled. No response becomes a slot.
 //!
-//! *Query*: the front end asks for each request whether its page is held by a context.
+//! A response that answers nothing is dropped and reported; so is a wrong one, and when all lines of its snoop are
+//! answered, the snoop is sent once more, as BISnpInv and under the same tag, before any other. The second wrong answer
+//! (or a first one while 16 snoops wait to be sent again) fails the recall of the page. Answers to a recall that is over
+//! are only counted.
+//!
+//! *Query*: the front end asks for each request whether its page is held.
+//!
+//! # Open lines
+//! Issuer and responses each write a memory of their own: a line of a tag is open while its two bits differ. So both run
+//! at one per cycle. A free tag travels with the bits to differ from.
 //!
 //! # Timing
-//! Needed recall to first BISnp valid: 3 cycles; then one per cycle, one cycle between pages.
+//! Needed recall to first BISnp valid: 3 cycles; then one per cycle, also across pages.
 
 use super::channels::{M2sBirsp, S2mBisnp};
-use super::gather::Gather;
-use super::lowest_set::LowestSet;
-use super::recall_context::RecallContext;
+use super::recall_table::RecallTable;
+use super::snoop_picker::SnoopPicker;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 use tideline_abi::cxl::{m2s_birsp, s2m_bisnp};
+use tideline_abi::geometry::PAGE_BITS;
 use tideline_abi::slot::{slot_kind, slot_status};
 
 /// Runs page slots with their recalls.
@@ -70,12 +78,14 @@ pub struct RecallEngine {
     pub query_stuck: Signal<Out, Bit>,
     /// That context.
     pub query_context: Signal<Out, Bits<CONTEXT_BITS>>,
+    /// The request is deferred in this cycle.
+    pub deferred: Signal<In, Bit>,
     /// Contexts whose deferred requests are to be served.
-    pub drains: Signal<Out, Bits<16>>,
+    pub drains: Signal<Out, Contexts>,
     /// Contexts that are stuck: their deferred requests are answered with poison.
-    pub stuck: Signal<Out, Bits<16>>,
+    pub stuck: Signal<Out, Contexts>,
     /// The deferred requests of these contexts were served.
-    pub drained: Signal<In, Bits<16>>,
+    pub drained: Signal<In, Contexts>,
 
     /// A page slot is offered.
     pub page_valid: Signal<Out, Bit>,
@@ -83,12 +93,6 @@ pub struct RecallEngine {
     pub page_slot: Signal<Out, SlotBits>,
     /// It enters the pipeline.
     pub page_granted: Signal<In, Bit>,
-    /// The slot of a snoop response is offered.
-    pub response_valid: Signal<Out, Bit>,
-    /// The slot.
-    pub response_slot: Signal<Out, SlotBits>,
-    /// It enters the pipeline.
-    pub response_granted: Signal<In, Bit>,
     /// A slot was committed.
     pub result_valid: Signal<In, Bit>,
     /// The slot.
@@ -96,186 +100,153 @@ pub struct RecallEngine {
     /// What it decided.
     pub result: Signal<In, ResultBits>,
 
-    /// A response without a snoop was dropped.
+    /// A response was dropped, or was wrong.
     pub bad_response: Signal<Out, Bit>,
     /// A snoop is sent in this cycle.
     pub snoop_sent: Signal<Out, Bit>,
     /// A response is taken in this cycle.
     pub response_taken: Signal<Out, Bit>,
     /// Most snoops outstanding at once.
-    pub peak: Signal<Out, Bits<8>>,
+    pub peak: Signal<Out, Bits<9>>,
     /// Snoop responses.
     pub m2s_birsp: M2sBirsp,
     /// Snoops.
     pub s2m_bisnp: S2mBisnp,
 
-    contexts: [RecallContext; 16],
-    free: Gather,
-    offers: Gather,
-    holds_query: Gather,
-    holds_start: Gather,
-    drain_mask: Gather,
-    stuck_mask: Gather,
-    active_mask: Gather,
-    timeout_mask: Gather,
-    wrong_mask: Gather,
-    owing: Gather,
-    rests: Gather,
-    lost: Gather,
-    turn: RoundRobin<16>,
-    work: Fifo<SnoopWorkBits, 5>,
-    responses: Fifo<ResponseBits, 8>,
-    tags: Fifo<Bits<TAG_BITS>, TAG_BITS>,
-    table: LutRam<TagBits, TAG_BITS>,
-    lowest: LowestSet,
+    pages: RecallTable,
+    work: Fifo<SnoopWorkBits, CONTEXT_BITS>,
+    again: Fifo<AgainBits, 4>,
+    tags: Fifo<FreeTagBits, TAG_BITS>,
+    snoops: LutRam<TagBits, TAG_BITS>,
+    asked: LutRam<Bits<4>, TAG_BITS>,
+    answers: LutRam<AnsweredBits, TAG_BITS>,
+    // Snoops of a context, modulo 256: sent and over. Two copies of each, for issuer and responses.
+    sent_here: LutRam<Bits<8>, CONTEXT_BITS>,
+    sent_there: LutRam<Bits<8>, CONTEXT_BITS>,
+    over_here: LutRam<Bits<8>, CONTEXT_BITS>,
+    over_there: LutRam<Bits<8>, CONTEXT_BITS>,
+    picker: SnoopPicker,
     snoop: Skid<SnoopBits>,
-    outstanding: Reg<Bits<128>>,
-    tag_count: Reg<Bits<8>>,
-    in_flight: Reg<Bits<8>>,
-    peak_r: Reg<Bits<8>>,
+    fill: Reg<Bits<9>>,
+    sending: Reg<Contexts>,
     work_valid: Reg<Bit>,
     work_now: Reg<SnoopWorkBits>,
+    response_valid: Reg<Bit>,
+    response: Reg<ResponseBits>,
+    in_flight: Reg<Bits<9>>,
+    peak_r: Reg<Bits<9>>,
 
-    start_free: Signal<Local, Bits<16>>,
-    start_held: Signal<Local, Bits<16>>,
-    start_held_stuck: Signal<Local, Bit>,
-    start_select: Signal<Local, Bits<16>>,
-    start_fire: Signal<Local, Bit>,
-    start_unmap: Signal<Local, Bit>,
-    start_room: Signal<Local, Bit>,
-    grant_page: Signal<Local, Page>,
-    grant_kind: Signal<Local, Bits<4>>,
-    grant_flags: Signal<Local, Bits<8>>,
-    grant_frame: Signal<Local, Frame>,
-    grant_recalled: Signal<Local, Bit>,
-    grant_context: Signal<Local, Bits<CONTEXT_BITS>>,
-    result_context: Signal<Local, Bits<16>>,
+    filling: Signal<Local, Bit>,
+    job: Signal<Local, JobBits>,
     page_commit: Signal<Local, Bit>,
-    response_commit: Signal<Local, Bit>,
     needs_recall: Signal<Local, Bit>,
-    snoop_again: Signal<Local, Bit>,
-    invalidate: Signal<Local, Bit>,
-    work_context: Signal<Local, Bits<16>>,
-    push_context: Signal<Local, Bits<16>>,
-    send: Signal<Local, Bit>,
+    queued_bit: Signal<Local, Contexts>,
+    stuck_now: Signal<Local, Contexts>,
+    over_now: Signal<Local, Contexts>,
+    stuck_work: Signal<Local, Bit>,
+    resend: Signal<Local, Bit>,
     skip: Signal<Local, Bit>,
-    rest: Signal<Local, LineMask>,
+    send: Signal<Local, Bit>,
+    send_any: Signal<Local, Bit>,
     last: Signal<Local, Bit>,
+    last_bit: Signal<Local, Contexts>,
+    again_now: Signal<Local, AgainBits>,
+    free_now: Signal<Local, FreeTagBits>,
+    sent_snoop: Signal<Local, TagBits>,
+    sent_tag: Signal<Local, Bits<TAG_BITS>>,
+    sent_answered: Signal<Local, Bits<4>>,
+    sent_block: Signal<Local, Bit>,
+    sent_lines: Signal<Local, Bits<4>>,
     tag: Signal<Local, Bits<TAG_BITS>>,
     entry: Signal<Local, TagBits>,
-    entry_context: Signal<Local, Bits<16>>,
-    known: Signal<Local, Bit>,
+    answer: Signal<Local, AnsweredBits>,
+    open: Signal<Local, Bits<4>>,
+    block: Signal<Local, Bit>,
+    by_block: Signal<Local, Bit>,
+    hit: Signal<Local, Bits<4>>,
     readable: Signal<Local, Bit>,
-    abandoned: Signal<Local, Bit>,
-    offer_response: Signal<Local, Bit>,
-    settle: Signal<Local, Bit>,
-    drop: Signal<Local, Bit>,
+    known: Signal<Local, Bit>,
+    right: Signal<Local, Bit>,
+    wrong: Signal<Local, Bit>,
+    complete: Signal<Local, Bit>,
+    is_over: Signal<Local, Bit>,
+    once_more: Signal<Local, Bit>,
     free_tag: Signal<Local, Bit>,
-    fill_tags: Signal<Local, Bit>,
-    after_send: Signal<Local, Bits<128>>,
-    query: Signal<Local, Bits<16>>,
+    all_sent: Signal<Local, Bit>,
+    answered: Signal<Local, Bit>,
+    skipped_all: Signal<Local, Bit>,
 }
 
 impl Logic for RecallEngine {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module recall_engine");
-        dff_setup!(self, clk, outstanding, tag_count, in_flight, peak_r, work_valid, work_now);
-        self.turn.clk.next = self.clk.val();
-        self.turn.rst.next = self.rst.val();
+        dff_setup!(
+            self,
+            clk,
+            fill,
+            sending,
+            work_valid,
+            work_now,
+            response_valid,
+            response,
+            in_flight,
+            peak_r
+        );
+        self.pages.clk.next = self.clk.val();
+        self.pages.rst.next = self.rst.val();
         self.work.clk.next = self.clk.val();
         self.work.rst.next = self.rst.val();
-        self.responses.clk.next = self.clk.val();
-        self.responses.rst.next = self.rst.val();
+        self.again.clk.next = self.clk.val();
+        self.again.rst.next = self.rst.val();
         self.tags.clk.next = self.clk.val();
         self.tags.rst.next = self.rst.val();
-        self.table.clock.next = self.clk.val();
         self.snoop.clk.next = self.clk.val();
         self.snoop.rst.next = self.rst.val();
+        self.snoops.clock.next = self.clk.val();
+        self.asked.clock.next = self.clk.val();
+        self.answers.clock.next = self.clk.val();
+        self.sent_here.clock.next = self.clk.val();
+        self.sent_there.clock.next = self.clk.val();
+        self.over_here.clock.next = self.clk.val();
+        self.over_there.clock.next = self.clk.val();
 
-        comment!("What the contexts say.");
-        for i in 0..16 {
-            self.free.bit[i].next = self.contexts[i].free.val();
-            self.offers.bit[i].next = self.contexts[i].offers.val();
-            self.holds_query.bit[i].next =
-                self.contexts[i].busy.val() & (self.contexts[i].page.val() == self.query_page.val());
-            self.holds_start.bit[i].next =
-                self.contexts[i].busy.val() & (self.contexts[i].page.val() == self.start_page.val());
-            self.drain_mask.bit[i].next = self.contexts[i].drains.val();
-            self.stuck_mask.bit[i].next = self.contexts[i].stuck.val();
-            self.active_mask.bit[i].next =
-                self.contexts[i].busy.val() & !self.contexts[i].drains.val() & !self.contexts[i].stuck.val();
-            self.timeout_mask.bit[i].next = self.contexts[i].ended_timeout.val();
-            self.wrong_mask.bit[i].next = self.contexts[i].ended_wrong.val();
-            self.owing.bit[i].next = self.contexts[i].owes.val();
-            self.rests.bit[i].next = self.contexts[i].rests.val();
-            self.lost.bit[i].next = self.contexts[i].lost.val();
-        }
-        self.drains.next = self.drain_mask.vector.val();
-        self.stuck.next = self.stuck_mask.vector.val();
-        self.timed_out.next = self.timeout_mask.vector.val().any();
-        self.wrong_state.next = self.wrong_mask.vector.val().any();
-        self.wrong_page.next = 0.into();
-        for i in 0..16 {
-            if self.contexts[i].ended_wrong.val() {
-                self.wrong_page.next = self.contexts[i].page.val();
-            }
-        }
-        self.active.next = self.active_mask.vector.val().any()
-            | self.timeout_mask.vector.val().any()
-            | self.wrong_mask.vector.val().any();
-
-        comment!("Query.");
-        self.query.next = self.holds_query.vector.val();
-        self.query_hit.next = self.query.val().any();
-        self.query_stuck.next = (self.query.val() & self.stuck_mask.vector.val()).any();
-        self.query_context.next = 0.into();
-        for i in 0..16 {
-            if self.query.val().get_bit(i) {
-                self.query_context.next = i.to_bits();
-            }
+        comment!("After reset the memories are cleared and every tag becomes free.");
+        self.filling.next = !self.fill.q.val().get_bit(8);
+        self.ready.next = !self.filling.val();
+        if self.filling.val() {
+            self.fill.d.next = self.fill.q.val() + 1;
         }
 
-        comment!("Start: the lowest free context, or the stuck one of the page.");
-        self.start_free.next = self.free.vector.val() & (!self.free.vector.val() + 1);
-        self.start_held.next = self.holds_start.vector.val();
-        self.start_held_stuck.next = (self.start_held.val() & self.rests.vector.val()).any();
-        self.start_unmap.next = self.start_kind.val() == slot_kind::UNMAP;
-        self.start_select.next = self.start_free.val();
-        if self.start_held.val().any() {
-            self.start_select.next = 0.into();
-            if self.start_held_stuck.val() & self.start_unmap.val() {
-                self.start_select.next = self.start_held.val();
-            }
-        }
-        self.start_room.next = self.record_ok.val() | (self.start_kind.val() != slot_kind::HARVEST);
-        self.start_ready.next = self.start_select.val().any() & self.start_room.val();
-        self.start_stuck.next = (self.start_held_stuck.val() & !self.start_unmap.val())
-            | ((self.rests.vector.val() | self.lost.vector.val()).all() & !self.start_held.val().any());
-        self.start_fire.next = self.start_valid.val() & self.start_select.val().any() & self.start_room.val();
+        comment!("Pages.");
+        self.pages.timeout.next = self.timeout.val();
+        self.pages.record_ok.next = self.record_ok.val();
+        self.pages.start_valid.next = self.start_valid.val();
+        self.pages.start_job.next.page = self.start_page.val();
+        self.pages.start_job.next.kind = self.start_kind.val();
+        self.pages.start_job.next.flags = self.start_flags.val();
+        self.pages.start_job.next.frame = self.start_frame.val();
+        self.start_ready.next = self.pages.start_ready.val();
+        self.start_stuck.next = self.pages.start_stuck.val();
+        self.active.next = self.pages.active.val();
+        self.timed_out.next = self.pages.timed_out.val();
+        self.pages.query_page.next = self.query_page.val();
+        self.query_hit.next = self.pages.query_hit.val();
+        self.query_stuck.next = self.pages.query_stuck.val();
+        self.query_context.next = self.pages.query_context.val();
+        self.pages.deferred.next = self.deferred.val();
+        self.drains.next = self.pages.drains.val();
+        self.stuck_now.next = self.pages.stuck.val();
+        self.stuck.next = self.stuck_now.val();
+        self.over_now.next = self.pages.over.val();
+        self.pages.drained.next = self.drained.val();
 
-        comment!("Page slots: contexts take turns.");
-        self.turn.request.next = self.offers.vector.val();
-        self.turn.advance.next = self.page_granted.val();
-        self.page_valid.next = self.turn.any.val();
-        self.grant_page.next = 0.into();
-        self.grant_kind.next = 0.into();
-        self.grant_flags.next = 0.into();
-        self.grant_frame.next = 0.into();
-        self.grant_recalled.next = false;
-        self.grant_context.next = 0.into();
-        for i in 0..16 {
-            if self.turn.grant.val().get_bit(i) {
-                self.grant_page.next = self.contexts[i].page.val();
-                self.grant_kind.next = self.contexts[i].kind.val();
-                self.grant_flags.next = self.contexts[i].flags.val();
-                self.grant_frame.next = self.contexts[i].frame.val();
-                self.grant_recalled.next = self.contexts[i].recalled.val();
-                self.grant_context.next = i.to_bits();
-            }
-        }
-        self.page_slot.next.kind = self.grant_kind.val();
-        self.page_slot.next.page = self.grant_page.val();
+        comment!("Page slots.");
+        self.job.next = self.pages.offer_job.val();
+        self.page_valid.next = self.pages.offer_valid.val();
+        self.pages.granted.next = self.page_granted.val();
+        self.page_slot.next.kind = self.job.val().kind;
+        self.page_slot.next.page = self.job.val().page;
         self.page_slot.next.line = 0.into();
         self.page_slot.next.decodes = true;
         self.page_slot.next.timed_out = false;
@@ -284,185 +255,245 @@ impl Logic for RecallEngine {
         self.page_slot.next.meta_value = 0.into();
         self.page_slot.next.snp_type = 0.into();
         self.page_slot.next.tag = 0.into();
-        self.page_slot.next.flags = self.grant_flags.val();
-        self.page_slot.next.recalled = self.grant_recalled.val();
-        self.page_slot.next.context = self.grant_context.val();
-        self.page_slot.next.frame = self.grant_frame.val();
+        self.page_slot.next.flags = self.job.val().flags;
+        self.page_slot.next.recalled = self.pages.offer_recalled.val();
+        self.page_slot.next.context = self.pages.offer_context.val();
+        self.page_slot.next.frame = self.job.val().frame;
         self.page_slot.next.mask = 0.into();
+        if self.pages.offer_recalled.val() {
+            self.page_slot.next.mask = self.pages.offer_lines.val();
+        }
         self.page_slot.next.data = 0.into();
 
         comment!("Committed slots of contexts; merges of the spool have none.");
-        self.result_context.next = bits::<16>(1) << self.result_slot.val().context;
         self.page_commit.next = self.result_valid.val()
             & self.result_slot.val().kind.get_bit(3)
             & (self.result_slot.val().kind != slot_kind::MERGE);
-        self.response_commit.next =
-            self.result_valid.val() & (self.result_slot.val().kind == slot_kind::BI_RSP);
         self.needs_recall.next =
             self.page_commit.val() & (self.result.val().status == slot_status::NEED_RECALL);
-        self.snoop_again.next = self.response_commit.val()
-            & !self.result.val().response_ok
-            & !self.result_slot.val().recalled
-            & (self.work.count.val() < 16);
-        self.invalidate.next = (self.result_slot.val().kind == slot_kind::MAP)
-            | (self.result_slot.val().kind == slot_kind::UNMAP)
-            | ((self.result_slot.val().kind == slot_kind::RECALL) & self.result_slot.val().flags.get_bit(0))
-            | self.snoop_again.val();
-        self.work.in_valid.next = self.needs_recall.val() | self.snoop_again.val();
+        self.pages.committed.next = self.page_commit.val();
+        self.pages.committed_context.next = self.result_slot.val().context;
+        self.pages.committed_status.next = self.result.val().status;
+        self.pages.committed_mask.next = self.result.val().mask;
+        self.wrong_state.next =
+            self.page_commit.val() & (self.result.val().status == slot_status::WRONG_STATE);
+        self.wrong_page.next = self.result_slot.val().page;
+        self.queued_bit.next = 0.into();
+        if self.needs_recall.val() {
+            self.queued_bit.next = bits::<CONTEXTS>(1) << self.result_slot.val().context;
+        }
+        self.work.in_valid.next = self.needs_recall.val();
         self.work.in_data.next.page = self.result_slot.val().page;
         self.work.in_data.next.context = self.result_slot.val().context;
-        self.work.in_data.next.invalidate = self.invalidate.val();
-        self.work.in_data.next.again = self.snoop_again.val();
+        self.work.in_data.next.invalidate = (self.result_slot.val().kind == slot_kind::MAP)
+            | (self.result_slot.val().kind == slot_kind::UNMAP)
+            | ((self.result_slot.val().kind == slot_kind::RECALL) & self.result_slot.val().flags.get_bit(0));
         self.work.in_data.next.mask = self.result.val().mask;
-        if self.snoop_again.val() {
-            self.work.in_data.next.mask = bits::<64>(1) << self.result_slot.val().line;
-        }
-        self.push_context.next = 0.into();
-        if self.needs_recall.val() | self.snoop_again.val() {
-            self.push_context.next = self.result_context.val();
-        }
 
-        comment!("The issuer: one snoop per cycle. What is left of a recall that timed out is not sent.");
-        self.work_context.next = bits::<16>(1) << self.work_now.q.val().context;
-        self.lowest.mask.next = self.work_now.q.val().mask;
-        self.skip.next =
-            self.work_valid.q.val() & (self.work_context.val() & self.stuck_mask.vector.val()).any();
+        comment!("Responses: taken one per cycle, whatever else happens.");
+        self.m2s_birsp.ready.next = true;
+        self.response_taken.next = self.m2s_birsp.valid.val();
+        self.response_valid.d.next = self.m2s_birsp.valid.val();
+        self.response.d.next.opcode = self.m2s_birsp.opcode.val();
+        self.response.d.next.tag = self.m2s_birsp.tag.val();
+        self.response.d.next.low = self.m2s_birsp.low.val();
+        self.tag.next = self.response.q.val().tag.get_bits::<TAG_BITS>(0);
+        self.snoops.read_address.next = self.tag.val();
+        self.asked.read_address.next = self.tag.val();
+        self.answers.read_address.next = self.tag.val();
+        self.entry.next = self.snoops.read_data.val();
+        self.answer.next = self.answers.read_data.val();
+        self.open.next = self.asked.read_data.val() ^ self.answer.val().lines;
+        self.block.next = (self.entry.val().lines & (self.entry.val().lines - 1)).any();
+        self.by_block.next = self.response.q.val().opcode.get_bit(2);
+        self.hit.next = bits::<4>(1) << self.response.q.val().low;
+        if self.by_block.val() | !self.block.val() {
+            self.hit.next = self.entry.val().lines;
+        }
+        self.readable.next = (self.response.q.val().opcode == m2s_birsp::BI_RSP_I)
+            | (self.response.q.val().opcode == m2s_birsp::BI_RSP_S)
+            | (self.response.q.val().opcode == m2s_birsp::BI_RSP_E)
+            | (self.block.val()
+                & ((self.response.q.val().opcode == m2s_birsp::BI_RSP_I_BLK)
+                    | (self.response.q.val().opcode == m2s_birsp::BI_RSP_S_BLK)
+                    | (self.response.q.val().opcode == m2s_birsp::BI_RSP_E_BLK)));
+        self.known.next = self.response_valid.q.val()
+            & !self.filling.val()
+            & !self.response.q.val().tag.get_bits::<8>(8).any()
+            & self.readable.val()
+            & self.open.val().any()
+            & ((self.open.val() & self.hit.val()) == self.hit.val());
+        self.right.next = (self.response.q.val().opcode.get_bits::<2>(0) == 0)
+            | ((self.response.q.val().opcode.get_bits::<2>(0) == 1) & !self.entry.val().invalidate);
+        self.bad_response.next = self.response_valid.q.val() & (!self.known.val() | !self.right.val());
+        self.wrong.next = self.answer.val().wrong | !self.right.val();
+        self.complete.next = self.known.val() & (self.open.val() == self.hit.val());
+        self.is_over.next = self.over_now.val().get_bit(self.entry.val().context.index());
+        self.once_more.next = self.complete.val()
+            & self.wrong.val()
+            & !self.entry.val().again
+            & !self.is_over.val()
+            & self.again.in_ready.val();
+        self.free_tag.next = self.complete.val() & !self.once_more.val();
+        self.answers.write_enable.next = self.known.val() | self.filling.val();
+        self.answers.write_address.next = self.tag.val();
+        self.answers.write_data.next.lines = self.answer.val().lines ^ self.hit.val();
+        self.answers.write_data.next.wrong = self.wrong.val() & !self.complete.val();
+        self.again.in_valid.next = self.once_more.val();
+        self.again.in_data.next.tag = self.tag.val();
+        self.again.in_data.next.answered = self.answer.val().lines ^ self.hit.val();
+        self.again.in_data.next.snoop = self.entry.val();
+        self.tags.in_valid.next = self.free_tag.val() | self.filling.val();
+        self.tags.in_data.next.tag = self.tag.val();
+        self.tags.in_data.next.answered = self.answer.val().lines ^ self.hit.val();
+        self.over_here.read_address.next = self.entry.val().context;
+        self.sent_there.read_address.next = self.entry.val().context;
+        self.over_here.write_enable.next = self.free_tag.val() | self.filling.val();
+        self.over_here.write_address.next = self.entry.val().context;
+        self.over_here.write_data.next = self.over_here.read_data.val() + 1;
+        self.all_sent.next = self.over_here.read_data.val() + 1 == self.sent_there.read_data.val();
+        self.answered.next = self.free_tag.val()
+            & self.all_sent.val()
+            & !self.sending.q.val().get_bit(self.entry.val().context.index());
+        if self.filling.val() {
+            self.answers.write_address.next = self.fill.q.val().get_bits::<TAG_BITS>(0);
+            self.answers.write_data.next.lines = 0.into();
+            self.answers.write_data.next.wrong = false;
+            self.tags.in_data.next.tag = self.fill.q.val().get_bits::<TAG_BITS>(0);
+            self.tags.in_data.next.answered = 0.into();
+            self.over_here.write_address.next = self.fill.q.val().get_bits::<CONTEXT_BITS>(0);
+            self.over_here.write_data.next = 0.into();
+        }
+        self.over_there.write_enable.next = self.over_here.write_enable.val();
+        self.over_there.write_address.next = self.over_here.write_address.val();
+        self.over_there.write_data.next = self.over_here.write_data.val();
+        self.pages.failed.next = self.free_tag.val() & self.wrong.val() & !self.is_over.val();
+        self.pages.failed_context.next = self.entry.val().context;
+
+        comment!("The issuer: one snoop per cycle, those to be sent again first.");
+        comment!("What is left of a recall that timed out is not sent.");
+        self.again_now.next = self.again.out_data.val();
+        self.free_now.next = self.tags.out_data.val();
+        self.picker.mask.next = self.work_now.q.val().mask;
+        self.stuck_work.next = self.stuck_now.val().get_bit(self.work_now.q.val().context.index());
+        self.resend.next = self.again.out_valid.val() & self.snoop.in_ready.val();
+        self.skip.next = self.work_valid.q.val() & self.stuck_work.val() & !self.free_tag.val();
         self.send.next = self.work_valid.q.val()
+            & !self.stuck_work.val()
+            & !self.again.out_valid.val()
             & self.tags.out_valid.val()
             & self.snoop.in_ready.val()
-            & !self.skip.val();
-        self.rest.next = self.work_now.q.val().mask & !self.lowest.one_hot.val();
-        self.last.next = (self.send.val() & !self.rest.val().any()) | self.skip.val();
-        self.snoop_sent.next = self.send.val();
+            & !self.filling.val();
+        self.send_any.next = self.send.val() | self.resend.val();
+        self.last.next = (self.send.val() & !self.picker.rest.val().any()) | self.skip.val();
+        self.again.out_ready.next = self.resend.val();
         self.tags.out_ready.next = self.send.val();
-        self.snoop.in_valid.next = self.send.val();
-        self.snoop.in_data.next.opcode = s2m_bisnp::BI_SNP_DATA.into();
-        if self.work_now.q.val().invalidate {
-            self.snoop.in_data.next.opcode = s2m_bisnp::BI_SNP_INV.into();
-        }
-        self.snoop.in_data.next.page = self.work_now.q.val().page;
-        self.snoop.in_data.next.line = self.lowest.index.val();
-        self.snoop.in_data.next.tag = bit_cast::<16, TAG_BITS>(self.tags.out_data.val());
         self.work.out_ready.next = !self.work_valid.q.val() | self.last.val();
         if self.send.val() {
-            self.work_now.d.next.mask = self.rest.val();
+            self.work_now.d.next.mask = self.picker.rest.val();
         }
         if !self.work_valid.q.val() | self.last.val() {
             self.work_valid.d.next = self.work.out_valid.val();
             self.work_now.d.next = self.work.out_data.val();
         }
-        self.table.write_enable.next = self.send.val();
-        self.table.write_address.next = self.tags.out_data.val();
-        self.table.write_data.next.page = self.work_now.q.val().page;
-        self.table.write_data.next.line = self.lowest.index.val();
-        self.table.write_data.next.context = self.work_now.q.val().context;
-        self.table.write_data.next.opcode = s2m_bisnp::BI_SNP_DATA.into();
-        if self.work_now.q.val().invalidate {
-            self.table.write_data.next.opcode = s2m_bisnp::BI_SNP_INV.into();
+        self.last_bit.next = 0.into();
+        if self.last.val() {
+            self.last_bit.next = bits::<CONTEXTS>(1) << self.work_now.q.val().context;
         }
-        self.table.write_data.next.again = self.work_now.q.val().again;
+        self.sending.d.next = (self.sending.q.val() & !self.last_bit.val()) | self.queued_bit.val();
+        self.pages.sending.next = self.sending.q.val();
+        if self.again.out_valid.val() {
+            comment!("Nobody knows whose they are.");
+            self.pages.sending.next = !bits::<CONTEXTS>(0);
+        }
+
+        self.sent_snoop.next.page = self.work_now.q.val().page;
+        self.sent_snoop.next.quad = self.picker.quad.val();
+        self.sent_snoop.next.lines = self.picker.lines.val();
+        self.sent_snoop.next.context = self.work_now.q.val().context;
+        self.sent_snoop.next.invalidate = self.work_now.q.val().invalidate;
+        self.sent_snoop.next.again = false;
+        self.sent_tag.next = self.free_now.val().tag;
+        self.sent_answered.next = self.free_now.val().answered;
+        if self.again.out_valid.val() {
+            self.sent_snoop.next = self.again_now.val().snoop;
+            self.sent_snoop.next.invalidate = true;
+            self.sent_snoop.next.again = true;
+            self.sent_tag.next = self.again_now.val().tag;
+            self.sent_answered.next = self.again_now.val().answered;
+        }
+        self.snoops.write_enable.next = self.send_any.val();
+        self.snoops.write_address.next = self.sent_tag.val();
+        self.snoops.write_data.next = self.sent_snoop.val();
+        self.asked.write_enable.next = self.send_any.val() | self.filling.val();
+        self.asked.write_address.next = self.sent_tag.val();
+        self.asked.write_data.next = self.sent_answered.val() ^ self.sent_snoop.val().lines;
+        self.sent_here.read_address.next = self.work_now.q.val().context;
+        self.over_there.read_address.next = self.work_now.q.val().context;
+        self.sent_here.write_enable.next = self.send.val() | self.filling.val();
+        self.sent_here.write_address.next = self.work_now.q.val().context;
+        self.sent_here.write_data.next = self.sent_here.read_data.val() + 1;
+        self.skipped_all.next =
+            self.skip.val() & (self.sent_here.read_data.val() == self.over_there.read_data.val());
+        if self.filling.val() {
+            self.asked.write_address.next = self.fill.q.val().get_bits::<TAG_BITS>(0);
+            self.asked.write_data.next = 0.into();
+            self.sent_here.write_address.next = self.fill.q.val().get_bits::<CONTEXT_BITS>(0);
+            self.sent_here.write_data.next = 0.into();
+        }
+        self.sent_there.write_enable.next = self.sent_here.write_enable.val();
+        self.sent_there.write_address.next = self.sent_here.write_address.val();
+        self.sent_there.write_data.next = self.sent_here.write_data.val();
+        self.pages.answered.next = self.answered.val() | self.skipped_all.val();
+        self.pages.answered_context.next = self.entry.val().context;
+        if self.skipped_all.val() {
+            self.pages.answered_context.next = self.work_now.q.val().context;
+        }
+
+        comment!(
+            "The message. Address bits 7:6 of a block form: 1 the lower two lines, 2 the upper two, 3 all four."
+        );
+        self.sent_lines.next = self.sent_snoop.val().lines;
+        self.sent_block.next = (self.sent_lines.val() & (self.sent_lines.val() - 1)).any();
+        self.snoop.in_valid.next = self.send_any.val();
+        self.snoop.in_data.next.opcode = s2m_bisnp::BI_SNP_DATA.into();
+        if self.sent_snoop.val().invalidate {
+            self.snoop.in_data.next.opcode = s2m_bisnp::BI_SNP_INV.into();
+            if self.sent_block.val() {
+                self.snoop.in_data.next.opcode = s2m_bisnp::BI_SNP_INV_BLK.into();
+            }
+        } else if self.sent_block.val() {
+            self.snoop.in_data.next.opcode = s2m_bisnp::BI_SNP_DATA_BLK.into();
+        }
+        self.snoop.in_data.next.page = self.sent_snoop.val().page;
+        self.snoop.in_data.next.quad = self.sent_snoop.val().quad;
+        self.snoop.in_data.next.low = bits::<2>(0)
+            .replace_bit(
+                0,
+                (self.sent_lines.val() == 2)
+                    | (self.sent_lines.val() == 8)
+                    | (self.sent_lines.val() == 3)
+                    | (self.sent_lines.val() == 15),
+            )
+            .replace_bit(1, self.sent_lines.val().get_bits::<2>(2).any());
+        self.snoop.in_data.next.tag = bit_cast::<16, TAG_BITS>(self.sent_tag.val());
+        self.snoop_sent.next = self.send_any.val();
         self.s2m_bisnp.valid.next = self.snoop.out_valid.val();
         self.snoop.out_ready.next = self.s2m_bisnp.ready.val();
         self.s2m_bisnp.opcode.next = self.snoop.out_data.val().opcode;
-        self.s2m_bisnp.addr.next =
-            (bit_cast::<52, 40>(self.window_base.val() + bit_cast::<40, 16>(self.snoop.out_data.val().page))
-                << 12)
-                | (bit_cast::<52, 6>(self.snoop.out_data.val().line) << 6);
+        self.s2m_bisnp.addr.next = (bit_cast::<52, 40>(
+            self.window_base.val() + bit_cast::<40, PAGE_BITS>(self.snoop.out_data.val().page),
+        ) << 12)
+            | (bit_cast::<52, 4>(self.snoop.out_data.val().quad) << 8)
+            | (bit_cast::<52, 2>(self.snoop.out_data.val().low) << 6);
         self.s2m_bisnp.tag.next = self.snoop.out_data.val().tag;
 
-        comment!("Responses: always taken, there are more places than tags.");
-        self.responses.in_valid.next = self.m2s_birsp.valid.val();
-        self.m2s_birsp.ready.next = self.responses.in_ready.val();
-        self.responses.in_data.next.opcode = self.m2s_birsp.opcode.val();
-        self.responses.in_data.next.tag = self.m2s_birsp.tag.val();
-        self.tag.next = self.responses.out_data.val().tag.get_bits::<TAG_BITS>(0);
-        self.table.read_address.next = self.tag.val();
-        self.entry.next = self.table.read_data.val();
-        self.entry_context.next = bits::<16>(1) << self.entry.val().context;
-        self.known.next = (self.responses.out_data.val().tag.get_bits::<9>(7) == 0)
-            & self.outstanding.q.val().get_bit(self.tag.val().index());
-        self.readable.next = (self.responses.out_data.val().opcode == m2s_birsp::BI_RSP_I)
-            | (self.responses.out_data.val().opcode == m2s_birsp::BI_RSP_S)
-            | (self.responses.out_data.val().opcode == m2s_birsp::BI_RSP_E);
-        self.abandoned.next = (self.entry_context.val() & self.owing.vector.val()).any();
-        self.offer_response.next =
-            self.responses.out_valid.val() & self.known.val() & self.readable.val() & !self.abandoned.val();
-        self.settle.next =
-            self.responses.out_valid.val() & self.known.val() & self.readable.val() & self.abandoned.val();
-        self.drop.next = self.responses.out_valid.val() & (!self.known.val() | !self.readable.val());
-        self.free_tag.next = self.response_granted.val() | self.settle.val();
-        self.responses.out_ready.next = self.free_tag.val() | self.drop.val();
-        self.response_taken.next = self.m2s_birsp.valid.val() & self.responses.in_ready.val();
-        self.bad_response.next = self.drop.val();
-        self.response_valid.next = self.offer_response.val();
-        self.response_slot.next.kind = slot_kind::BI_RSP.into();
-        self.response_slot.next.page = self.entry.val().page;
-        self.response_slot.next.line = self.entry.val().line;
-        self.response_slot.next.decodes = true;
-        self.response_slot.next.timed_out = false;
-        self.response_slot.next.opcode = self.responses.out_data.val().opcode;
-        self.response_slot.next.meta_field = 0.into();
-        self.response_slot.next.meta_value = 0.into();
-        self.response_slot.next.snp_type = self.entry.val().opcode;
-        self.response_slot.next.tag = self.responses.out_data.val().tag;
-        self.response_slot.next.flags = 0.into();
-        self.response_slot.next.recalled = self.entry.val().again;
-        self.response_slot.next.context = self.entry.val().context;
-        self.response_slot.next.frame = 0.into();
-        self.response_slot.next.mask = 0.into();
-        self.response_slot.next.data = 0.into();
-
-        comment!("Tags: filled once after reset, then those of answered snoops.");
-        self.fill_tags.next = !self.tag_count.q.val().get_bit(7);
-        self.ready.next = !self.fill_tags.val();
-        self.tags.in_valid.next = self.fill_tags.val() | self.free_tag.val();
-        self.tags.in_data.next = self.tag.val();
-        if self.fill_tags.val() {
-            self.tags.in_data.next = self.tag_count.q.val().get_bits::<TAG_BITS>(0);
-            self.tag_count.d.next = self.tag_count.q.val() + 1;
-        }
-        self.after_send.next = self.outstanding.q.val();
-        if self.send.val() {
-            self.after_send.next =
-                self.outstanding.q.val().replace_bit(self.tags.out_data.val().index(), true);
-        }
-        self.outstanding.d.next = self.after_send.val();
-        if self.free_tag.val() {
-            self.outstanding.d.next = self.after_send.val().replace_bit(self.tag.val().index(), false);
-        }
-        self.in_flight.d.next = self.in_flight.q.val() + bit_cast::<8, 1>(self.send.val().into())
-            - bit_cast::<8, 1>(self.free_tag.val().into());
+        comment!("How many are out.");
+        self.in_flight.d.next = self.in_flight.q.val() + bit_cast::<9, 1>(self.send.val().into())
+            - bit_cast::<9, 1>(self.free_tag.val().into());
         if self.in_flight.q.val() > self.peak_r.q.val() {
             self.peak_r.d.next = self.in_flight.q.val();
         }
         self.peak.next = self.peak_r.q.val();
-
-        comment!("What the contexts hear.");
-        for i in 0..16 {
-            self.contexts[i].clk.next = self.clk.val();
-            self.contexts[i].rst.next = self.rst.val();
-            self.contexts[i].start.next = self.start_fire.val() & self.start_select.val().get_bit(i);
-            self.contexts[i].start_page.next = self.start_page.val();
-            self.contexts[i].start_kind.next = self.start_kind.val();
-            self.contexts[i].start_flags.next = self.start_flags.val();
-            self.contexts[i].start_frame.next = self.start_frame.val();
-            self.contexts[i].timeout.next = self.timeout.val();
-            self.contexts[i].granted.next = self.page_granted.val() & self.turn.grant.val().get_bit(i);
-            self.contexts[i].committed.next = self.page_commit.val() & self.result_context.val().get_bit(i);
-            self.contexts[i].status.next = self.result.val().status;
-            self.contexts[i].queues.next = self.push_context.val().get_bit(i);
-            self.contexts[i].issued.next = self.last.val() & self.work_context.val().get_bit(i);
-            self.contexts[i].sent.next = self.send.val() & self.work_context.val().get_bit(i);
-            self.contexts[i].answered.next = self.response_commit.val()
-                & self.result.val().response_ok
-                & self.result_context.val().get_bit(i);
-            self.contexts[i].wrong.next = self.snoop_again.val() & self.result_context.val().get_bit(i);
-            self.contexts[i].failed.next = self.response_commit.val()
-                & !self.result.val().response_ok
-                & !self.snoop_again.val()
-                & self.result_context.val().get_bit(i);
-            self.contexts[i].settled.next = self.settle.val() & self.entry_context.val().get_bit(i);
-            self.contexts[i].drained.next = self.drained.val().get_bit(i);
-        }
     }
 }

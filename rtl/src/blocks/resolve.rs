@@ -9,7 +9,7 @@
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
-use tideline_abi::cxl::{m2s_birsp, m2s_req, meta_field, meta_value, s2m_bisnp, s2m_ndr, snp_type};
+use tideline_abi::cxl::{m2s_req, meta_field, meta_value, s2m_ndr, snp_type};
 use tideline_abi::descriptor::{control_bit, lane_bit, page_state};
 use tideline_abi::regs::error_bit;
 use tideline_abi::slot::{data_source, slot_kind, slot_status};
@@ -75,12 +75,10 @@ pub struct Resolve {
     ndr: Signal<Local, Bits<3>>,
     data: Signal<Local, Bits<2>>,
     writes_memory: Signal<Local, Bit>,
-    response_ok: Signal<Local, Bit>,
     error_no_decode: Signal<Local, Bit>,
     error_read: Signal<Local, Bit>,
     error_write: Signal<Local, Bit>,
     error_order: Signal<Local, Bit>,
-    error_response: Signal<Local, Bit>,
     error_recall: Signal<Local, Bit>,
     wrong_state: Signal<Local, Bit>,
     recall_owned: Signal<Local, Bit>,
@@ -91,6 +89,7 @@ pub struct Resolve {
     flag_clear: Signal<Local, Bit>,
     flag_accessed: Signal<Local, Bit>,
     picked: Signal<Local, LineMask>,
+    still_owned: Signal<Local, LineMask>,
     mask: Signal<Local, LineMask>,
     page_dirty: Signal<Local, LineMask>,
     page_owned: Signal<Local, LineMask>,
@@ -147,12 +146,10 @@ impl Logic for Resolve {
         self.ndr.next = s2m_ndr::CMP.into();
         self.data.next = data_source::NONE.into();
         self.writes_memory.next = false;
-        self.response_ok.next = false;
         self.error_no_decode.next = false;
         self.error_read.next = false;
         self.error_write.next = false;
         self.error_order.next = false;
-        self.error_response.next = false;
         self.error_recall.next = false;
         if self.slot.val().kind == slot_kind::REQ {
             self.has_ndr.next = true;
@@ -219,16 +216,12 @@ impl Logic for Resolve {
         } else if self.slot.val().kind == slot_kind::CONFLICT {
             self.has_ndr.next = true;
             self.ndr.next = s2m_ndr::BI_CONFLICT_ACK.into();
-        } else if self.slot.val().kind == slot_kind::BI_RSP {
-            if (self.slot.val().opcode == m2s_birsp::BI_RSP_I)
-                | ((self.slot.val().opcode == m2s_birsp::BI_RSP_S)
-                    & (self.slot.val().snp_type == s2m_bisnp::BI_SNP_DATA))
-            {
-                self.new_owned.next = false;
-                self.response_ok.next = true;
-            } else {
-                self.error_response.next = true;
-            }
+        }
+
+        comment!("Page slots: the lines that were recalled for the slot are not owned any more.");
+        self.still_owned.next = self.owned.val();
+        if self.is_page.val() & self.slot.val().recalled {
+            self.still_owned.next = self.owned.val() & !self.slot.val().mask;
         }
 
         comment!("Page slots: the guard.");
@@ -260,7 +253,7 @@ impl Logic for Resolve {
         if self.is_page.val() {
             if self.wrong_state.val() {
                 self.status.next = slot_status::WRONG_STATE.into();
-            } else if self.recall_all.val() | (self.recall_owned.val() & self.owned.val().any()) {
+            } else if self.recall_all.val() | (self.recall_owned.val() & self.still_owned.val().any()) {
                 self.status.next = slot_status::NEED_RECALL.into();
             }
         }
@@ -268,7 +261,7 @@ impl Logic for Resolve {
 
         comment!("Page slots: the effect.");
         self.page_dirty.next = self.dirty.val();
-        self.page_owned.next = self.owned.val();
+        self.page_owned.next = self.still_owned.val();
         self.page_accessed.next = self.accessed.val();
         self.page_control.next = self.control.val();
         self.picked.next = self.dirty.val();
@@ -277,7 +270,7 @@ impl Logic for Resolve {
         }
         self.mask.next = 0.into();
         if self.status.val() == slot_status::NEED_RECALL {
-            self.mask.next = self.owned.val();
+            self.mask.next = self.still_owned.val();
             if self.recall_all.val() {
                 self.mask.next = !bits::<64>(0);
             }
@@ -333,7 +326,7 @@ impl Logic for Resolve {
 
         comment!("Line and page slots together.");
         self.dirty_after.next = self.dirty.val();
-        self.owned_after.next = self.owned.val();
+        self.owned_after.next = self.still_owned.val();
         self.accessed_after.next = self.accessed.val();
         if self.done.val() {
             self.dirty_after.next = self.page_dirty.val();
@@ -360,6 +353,8 @@ impl Logic for Resolve {
             if self.done.val() {
                 self.control_next.next = self.page_control.val();
                 self.changes.next = self.page_changes.val();
+            } else {
+                self.changes.next = (self.still_owned.val() ^ self.owned.val()).any();
             }
             self.active.next =
                 (self.dirty_after.val() | self.owned_after.val() | self.accessed_after.val()).any();
@@ -383,13 +378,12 @@ impl Logic for Resolve {
         }
         self.result.next.status = self.status.val();
         self.result.next.mask = self.mask.val();
-        self.result.next.response_ok = self.response_ok.val();
+        self.result.next.newly_dirty = self.writes_memory.val() & self.track.val() & !self.line_dirty.val();
         self.result.next.errors = bits::<ERROR_BITS>(0)
             .replace_bit(error_bit::NO_DECODE, self.error_no_decode.val())
             .replace_bit(error_bit::READ_UNMAPPED, self.error_read.val())
             .replace_bit(error_bit::WRITE_UNMAPPED, self.error_write.val())
             .replace_bit(error_bit::HOST_ORDER, self.error_order.val())
-            .replace_bit(error_bit::BAD_BIRSP, self.error_response.val())
             .replace_bit(error_bit::RECALL_POISON, self.error_recall.val());
     }
 }

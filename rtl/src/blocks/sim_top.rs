@@ -94,6 +94,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.core.m2s_birsp.valid.next = self.m2s_birsp.valid.val() & !self.axi.val();
         self.core.m2s_birsp.opcode.next = self.m2s_birsp.opcode.val();
         self.core.m2s_birsp.tag.next = self.m2s_birsp.tag.val();
+        self.core.m2s_birsp.low.next = self.m2s_birsp.low.val();
         self.core.s2m_ndr.ready.next = self.s2m_ndr.ready.val() | self.axi.val();
         self.core.s2m_drs.ready.next = self.s2m_drs.ready.val() | self.axi.val();
         self.core.s2m_bisnp.ready.next = self.s2m_bisnp.ready.val();
@@ -150,6 +151,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.front.drs.next.data = self.core.s2m_drs.data.val();
         self.front.snoop_valid.next = self.core.s2m_bisnp.valid.val() & self.axi.val();
         self.front.snoop_tag.next = self.core.s2m_bisnp.tag.val();
+        self.front.snoop_opcode.next = self.core.s2m_bisnp.opcode.val();
         self.front.commit_valid.next =
             self.core.probe.valid.val() & (self.core.probe.kind.val() == slot_kind::WRITE);
         self.front.commit_tag.next = self.core.probe.tag.val();

@@ -2,18 +2,19 @@
 //!
 //! # Operation
 //! Records of committed HARVEST slots are packed four to a beat; each beat is written to the spool in device memory and to
-//! the record buffer in host memory. `finish` pushes the last, partly filled beat out; `flushed` says that memory and host
-//! have everything. `merge` reads the spool back and turns every record into a MERGE slot.
+//! the record buffer in host memory, while the next one fills. `finish` pushes the last, partly filled beat out; `flushed`
+//! says that memory and host have everything. `merge` reads the spool back and turns every record into a MERGE slot.
 //!
 //! A host that takes no records fills the record queue; then no page starts its harvest any more. Pages that have started
 //! find room in the queue, so no line request ever waits for the host.
 //!
 //! # Timing
-//! One record per cycle into the queue, one beat per 5 cycles out of it.
+//! One record per cycle; a beat leaves in every fourth cycle if memory and host take one.
 
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
+use tideline_abi::geometry::PAGE_BITS;
 use tideline_abi::slot::{slot_kind, slot_status};
 
 /// Four records.
@@ -71,7 +72,7 @@ pub struct Spool {
     pub made: Signal<Out, Bits<32>>,
     /// A record is made in this cycle.
     pub record_made: Signal<Out, Bit>,
-    /// There is room for the records of every page that may be under way (16), and more.
+    /// There is room for the records of every page that may be under way (64).
     pub record_ok: Signal<Out, Bit>,
     /// Merge the records back.
     pub merge: Signal<In, Bit>,
@@ -124,25 +125,30 @@ pub struct Spool {
     /// Host memory refused a record.
     pub host_error: Signal<In, Bit>,
 
-    queue: Fifo<RecordBits, 6>,
+    queue: Fifo<RecordBits, 7>,
     buffer: Reg<Bits<64>>,
     sequence: Reg<Bits<32>>,
     accessed: Reg<Bit>,
     made_r: Reg<Bits<32>>,
-    beats: Reg<Bits<15>>,
+    beats: Reg<Bits<RECORDS_BITS>>,
     beat: Reg<BeatBits>,
-    fill: Reg<Bits<3>>,
-    leaving: Reg<Bit>,
+    fill: Reg<Bits<2>>,
+    out: Reg<BeatBits>,
+    out_index: Reg<Bits<RECORDS_BITS>>,
+    out_fill: Reg<Bits<2>>,
     to_memory: Reg<Bit>,
     to_host: Reg<Bit>,
     unwritten: Reg<Bits<8>>,
     failed_r: Reg<Bit>,
     state: Reg<MergeState>,
-    merge_index: Reg<Bits<17>>,
+    merge_index: Reg<Bits<RECORDS_BITS>>,
     back: Reg<BeatBits>,
 
     push: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
+    out_free: Signal<Local, Bit>,
+    full: Signal<Local, Bit>,
+    part: Signal<Local, Bit>,
     record: Signal<Local, Bits<128>>,
     memory_taken: Signal<Local, Bit>,
     host_taken: Signal<Local, Bit>,
@@ -165,7 +171,9 @@ impl Logic for Spool {
             beats,
             beat,
             fill,
-            leaving,
+            out,
+            out_index,
+            out_fill,
             to_memory,
             to_host,
             unwritten,
@@ -185,7 +193,7 @@ impl Logic for Spool {
         self.queue.in_valid.next = self.push.val();
         self.queue.in_data.next.page = self.result_slot.val().page;
         self.queue.in_data.next.mask = self.result.val().mask;
-        self.record_ok.next = self.queue.count.val() < 32;
+        self.record_ok.next = self.queue.count.val() < 64;
         self.record_made.next = self.push.val();
         if self.push.val() {
             self.made_r.d.next = self.made_r.q.val() + 1;
@@ -193,10 +201,11 @@ impl Logic for Spool {
         self.made.next = self.made_r.q.val();
 
         comment!("Four records make a beat.");
-        self.record.next = bit_cast::<128, 16>(self.queue.out_data.val().page)
+        self.record.next = bit_cast::<128, PAGE_BITS>(self.queue.out_data.val().page)
             | (bit_cast::<128, 32>(self.sequence.q.val()) << 32)
             | (bit_cast::<128, 64>(self.queue.out_data.val().mask) << 64);
-        self.take.next = self.queue.out_valid.val() & !self.leaving.q.val();
+        self.out_free.next = !self.to_memory.q.val() & !self.to_host.q.val();
+        self.take.next = self.queue.out_valid.val() & (self.out_free.val() | (self.fill.q.val() != 3));
         self.queue.out_ready.next = self.take.val();
         if self.take.val() {
             self.fill.d.next = self.fill.q.val() + 1;
@@ -209,38 +218,41 @@ impl Logic for Spool {
             if self.fill.q.val() == 2 {
                 self.beat.d.next.record2 = self.record.val();
             }
-            if self.fill.q.val() == 3 {
-                self.beat.d.next.record3 = self.record.val();
-            }
         }
-        if !self.leaving.q.val()
-            & ((self.take.val() & (self.fill.q.val() == 3))
-                | (self.finish.val() & !self.queue.out_valid.val() & (self.fill.q.val() != 0)))
-        {
-            self.leaving.d.next = true;
-            self.to_memory.d.next = true;
-            self.to_host.d.next = true;
+        self.full.next = self.take.val() & (self.fill.q.val() == 3);
+        self.part.next =
+            self.finish.val() & !self.queue.out_valid.val() & (self.fill.q.val() != 0) & self.out_free.val();
+        if self.full.val() | self.part.val() {
+            self.out.d.next = self.beat.q.val();
+            if self.full.val() {
+                self.out.d.next.record3 = self.record.val();
+            }
+            self.out_index.d.next = self.beats.q.val();
+            self.out_fill.d.next = self.fill.q.val() + bit_cast::<2, 1>(self.full.val().into());
+            self.beats.d.next = self.beats.q.val() + 1;
+            self.fill.d.next = 0.into();
         }
 
-        comment!("A full beat leaves to both sides, each in its own time.");
+        comment!("A beat leaves to both sides, each in its own time.");
         self.base_address.next = bit_cast::<DPA_BITS, 26>(self.base.val()) << 12;
         self.write_valid.next = self.to_memory.q.val() & !self.unwritten.q.val().get_bit(7);
         self.write_address.next =
-            self.base_address.val() + (bit_cast::<DPA_BITS, 15>(self.beats.q.val()) << 6);
-        self.write_data.next = bit_cast::<512, 128>(self.beat.q.val().record0)
-            | (bit_cast::<512, 128>(self.beat.q.val().record1) << 128)
-            | (bit_cast::<512, 128>(self.beat.q.val().record2) << 256)
-            | (bit_cast::<512, 128>(self.beat.q.val().record3) << 384);
+            self.base_address.val() + (bit_cast::<DPA_BITS, RECORDS_BITS>(self.out_index.q.val()) << 6);
+        self.write_data.next = bit_cast::<512, 128>(self.out.q.val().record0)
+            | (bit_cast::<512, 128>(self.out.q.val().record1) << 128)
+            | (bit_cast::<512, 128>(self.out.q.val().record2) << 256)
+            | (bit_cast::<512, 128>(self.out.q.val().record3) << 384);
         self.host_valid.next = self.to_host.q.val();
-        self.host_address.next = self.buffer.q.val() + (bit_cast::<64, 15>(self.beats.q.val()) << 6);
+        self.host_address.next =
+            self.buffer.q.val() + (bit_cast::<64, RECORDS_BITS>(self.out_index.q.val()) << 6);
         self.host_strobe.next = !bits::<64>(0);
-        if self.fill.q.val() == 1 {
+        if self.out_fill.q.val() == 1 {
             self.host_strobe.next = bits::<64>(0xffff_u64);
         }
-        if self.fill.q.val() == 2 {
+        if self.out_fill.q.val() == 2 {
             self.host_strobe.next = bits::<64>(0xffff_ffff_u64);
         }
-        if self.fill.q.val() == 3 {
+        if self.out_fill.q.val() == 3 {
             self.host_strobe.next = bits::<64>(0xffff_ffff_ffff_u64);
         }
         self.memory_taken.next =
@@ -252,15 +264,14 @@ impl Logic for Spool {
         if self.host_taken.val() {
             self.to_host.d.next = false;
         }
-        if self.leaving.q.val() & !self.to_memory.q.val() & !self.to_host.q.val() {
-            self.leaving.d.next = false;
-            self.fill.d.next = 0.into();
-            self.beats.d.next = self.beats.q.val() + 1;
+        if self.full.val() | self.part.val() {
+            self.to_memory.d.next = true;
+            self.to_host.d.next = true;
         }
         self.unwritten.d.next = self.unwritten.q.val() + bit_cast::<8, 1>(self.memory_taken.val().into())
             - bit_cast::<8, 1>(self.write_done.val().into());
         self.idle.next = !self.queue.out_valid.val()
-            & !self.leaving.q.val()
+            & self.out_free.val()
             & (self.fill.q.val() == 0)
             & (self.unwritten.q.val() == 0)
             & self.host_idle.val();
@@ -282,7 +293,7 @@ impl Logic for Spool {
         comment!("The way back.");
         self.read_valid.next = self.state.q.val() == MergeState::Read;
         self.read_address.next = self.base_address.val()
-            + (bit_cast::<DPA_BITS, 15>(self.merge_index.q.val().get_bits::<15>(2)) << 6);
+            + ((bit_cast::<DPA_BITS, RECORDS_BITS>(self.merge_index.q.val()) >> 2) << 6);
         self.current.next = self.back.q.val().record0;
         if self.merge_index.q.val().get_bits::<2>(0) == 1 {
             self.current.next = self.back.q.val().record1;
@@ -295,7 +306,7 @@ impl Logic for Spool {
         }
         self.slot_valid.next = self.state.q.val() == MergeState::Offer;
         self.slot.next.kind = slot_kind::MERGE.into();
-        self.slot.next.page = self.current.val().get_bits::<16>(0);
+        self.slot.next.page = self.current.val().get_bits::<PAGE_BITS>(0);
         self.slot.next.line = 0.into();
         self.slot.next.decodes = true;
         self.slot.next.timed_out = false;
@@ -338,7 +349,7 @@ impl Logic for Spool {
             MergeState::Offer => {
                 if self.slot_granted.val() {
                     self.merge_index.d.next = self.merge_index.q.val() + 1;
-                    if bit_cast::<32, 17>(self.merge_index.q.val() + 1) == self.made_r.q.val() {
+                    if bit_cast::<32, RECORDS_BITS>(self.merge_index.q.val() + 1) == self.made_r.q.val() {
                         self.state.d.next = MergeState::Done;
                     } else if self.merge_index.q.val().get_bits::<2>(0) == 3 {
                         self.state.d.next = MergeState::Read;

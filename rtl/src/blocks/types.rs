@@ -20,6 +20,8 @@ pub type Row = Bits<ROW_BITS>;
 pub type TagEntryBits = Bits<TAG_ENTRY_BITS>;
 /// The lane of a line.
 pub type LaneBits = Bits<LANE_BITS>;
+/// One bit per recall context.
+pub type Contexts = Bits<CONTEXTS>;
 /// One bit per line of a page.
 pub type LineMask = Bits<64>;
 
@@ -34,20 +36,26 @@ pub const LANE_BITS: usize = lane::BITS;
 /// Width of a row.
 pub const ROW_BITS: usize = lane::ROW_BITS;
 /// Address bits of a recall context.
-pub const CONTEXT_BITS: usize = 4;
+pub const CONTEXT_BITS: usize = 6;
+/// Recall contexts.
+pub const CONTEXTS: usize = 1 << CONTEXT_BITS;
 /// Address bits of a back-invalidate tag.
-pub const TAG_BITS: usize = 7;
+pub const TAG_BITS: usize = 8;
 /// Address bits of the store of write data, and of the queues of accesses to device memory.
 pub const DATA_BITS: usize = 8;
 /// Address bits of a miss entry.
 pub const ENTRY_BITS: usize = 5;
 /// Address bits of a slot that waits for its descriptor.
 pub const CHAIN_BITS: usize = 6;
+/// Bits of the number of a line of the window.
+pub const LINE_BITS: usize = PAGE_BITS + 6;
+/// Bits that count the records of a result: at most one for each page.
+pub const RECORDS_BITS: usize = PAGE_BITS + 1;
 /// Bits of the ERROR register in use.
 pub const ERROR_BITS: usize = 10;
 
 const _: () = {
-    assert!(1 << CONTEXT_BITS == tideline_abi::geometry::RECALL_CONTEXTS);
+    assert!(CONTEXTS == tideline_abi::geometry::RECALL_CONTEXTS);
     assert!(1 << TAG_BITS == tideline_abi::geometry::BI_TAGS);
     assert!(1 << DATA_BITS == tideline_abi::geometry::OUTSTANDING_LINES);
     assert!(1 << ENTRY_BITS == tideline_abi::geometry::MISS_ENTRIES);
@@ -72,19 +80,19 @@ pub struct SlotBits {
     pub meta_field: Bits<2>,
     /// Meta value of the message.
     pub meta_value: Bits<2>,
-    /// Snoop type of the message; snoop responses: the opcode of their snoop.
+    /// Snoop type of the message.
     pub snp_type: Bits<3>,
     /// Tag of the message.
     pub tag: Bits<16>,
     /// Command flags.
     pub flags: Bits<8>,
-    /// The page was recalled for this slot already; of a snoop response: its snoop was the second one.
+    /// The lines of `mask` were recalled for this page slot.
     pub recalled: Bit,
-    /// Recall context of the page slot or of the snoop response.
+    /// Recall context of the page slot.
     pub context: Bits<CONTEXT_BITS>,
     /// MAP: the frame.
     pub frame: Bits<FRAME_BITS>,
-    /// MERGE: the lines.
+    /// MERGE: the lines. A recalled slot: the lines that were recalled for it.
     pub mask: Bits<64>,
     /// Writes: where the data waits.
     pub data: Bits<DATA_BITS>,
@@ -109,8 +117,8 @@ pub struct ResultBits {
     pub mask: Bits<64>,
     /// ERROR bits.
     pub errors: Bits<ERROR_BITS>,
-    /// A snoop response was right.
-    pub response_ok: Bit,
+    /// A write that set the dirty bit of its line.
+    pub newly_dirty: Bit,
 }
 
 /// A request without data, its address decoded.
@@ -176,15 +184,17 @@ pub struct DrsBits {
     pub data: Bits<512>,
 }
 
-/// A back-invalidate snoop.
+/// A back-invalidate snoop on its way to the host.
 #[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
 pub struct SnoopBits {
     /// `s2m_bisnp`.
     pub opcode: Bits<4>,
-    /// Page of the line.
+    /// Page of the lines.
     pub page: Bits<PAGE_BITS>,
-    /// Line of the page.
-    pub line: Bits<6>,
+    /// Which aligned four lines of the page.
+    pub quad: Bits<4>,
+    /// Address bits 7:6: the line of the four, or which of them a block snoop is about.
+    pub low: Bits<2>,
     /// Tag.
     pub tag: Bits<16>,
 }
@@ -192,16 +202,47 @@ pub struct SnoopBits {
 /// What the engine remembers of a snoop under its tag.
 #[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
 pub struct TagBits {
-    /// Page of the line.
+    /// Page of the lines.
     pub page: Bits<PAGE_BITS>,
-    /// Line of the page.
-    pub line: Bits<6>,
+    /// Which aligned four lines of the page.
+    pub quad: Bits<4>,
+    /// Which of them: one, an aligned two, or all.
+    pub lines: Bits<4>,
     /// Recall context.
     pub context: Bits<CONTEXT_BITS>,
-    /// Opcode of the snoop.
-    pub opcode: Bits<3>,
-    /// The line was snooped once before, and answered wrongly.
+    /// BISnpInv instead of BISnpData.
+    pub invalidate: Bit,
+    /// The lines were snooped once before, and answered wrongly.
     pub again: Bit,
+}
+
+/// A snoop to be sent once more, under the tag that it has.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct AgainBits {
+    /// Its tag.
+    pub tag: Bits<TAG_BITS>,
+    /// What [`AnsweredBits::lines`] of the tag are.
+    pub answered: Bits<4>,
+    /// What it was.
+    pub snoop: TagBits,
+}
+
+/// What came for a tag. A line is open while its bit here differs from the one that was written when it was sent.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct AnsweredBits {
+    /// Toggled by the answer of each of the four lines.
+    pub lines: Bits<4>,
+    /// One of the answers so far was wrong.
+    pub wrong: Bit,
+}
+
+/// A free tag.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct FreeTagBits {
+    /// The tag.
+    pub tag: Bits<TAG_BITS>,
+    /// What [`AnsweredBits::lines`] of the tag are.
+    pub answered: Bits<4>,
 }
 
 /// Lines of a page that must be snooped.
@@ -213,10 +254,21 @@ pub struct SnoopWorkBits {
     pub context: Bits<CONTEXT_BITS>,
     /// BISnpInv instead of BISnpData.
     pub invalidate: Bit,
-    /// The line was answered wrongly before.
-    pub again: Bit,
     /// The lines.
     pub mask: Bits<64>,
+}
+
+/// The page slot of a recall context.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct JobBits {
+    /// Page.
+    pub page: Bits<PAGE_BITS>,
+    /// `slot_kind`.
+    pub kind: Bits<4>,
+    /// Command flags.
+    pub flags: Bits<8>,
+    /// MAP: the frame.
+    pub frame: Bits<FRAME_BITS>,
 }
 
 /// A snoop response.
@@ -226,6 +278,8 @@ pub struct ResponseBits {
     pub opcode: Bits<4>,
     /// Tag of the snoop.
     pub tag: Bits<16>,
+    /// Bits 7:6 of the address of the line; a block form has none.
+    pub low: Bits<2>,
 }
 
 /// A harvest record on its way to the spool.

@@ -8,9 +8,10 @@
 //! ```
 //!
 //! rust-hdl brings signals, `#[hdl_gen]` and the derives; its own register has no reset and its memories no lane
-//! enables, so those are ours: [`Reg`], [`LutRam`], [`Ram`], [`LaneRam`]. [`Fifo`], [`RamFifo`], [`Skid`] and [`RoundRobin`] are
+//! enables, so those are ours: [`Reg`], [`LutRam`], [`Cam`], [`Ram`], [`LaneRam`]. [`Fifo`], [`RamFifo`], [`Skid`] and [`RoundRobin`] are
 //! ordinary kernels, and [`StreamSource`] / [`StreamSink`] the two ends of a valid/ready link.
 
+mod cam;
 mod fifo;
 pub(crate) mod hdl;
 mod lane_ram;
@@ -24,6 +25,7 @@ mod skid;
 mod stream;
 
 pub use crate::{comment, dff_setup};
+pub use cam::Cam;
 pub use fifo::Fifo;
 pub use hdl::{Primitive, PrimitiveError};
 pub use lane_ram::LaneRam;

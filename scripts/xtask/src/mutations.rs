@@ -1,8 +1,9 @@
-//! The mutations: M1 to M7 break the rules that the model checker of the line protocol found necessary, `dirty_bit` drops
-//! a dirty bit, A1 to A5 break the front of the AXI attach.
+//! The mutations: M1 to M7 break the rules that the model checker of the line protocol found necessary, A1 to A5 the front
+//! of the AXI attach, the others rules of recall, of the log and of tracking.
 
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeMap;
+use tideline_abi::geometry::RECALL_CONTEXTS;
 
 /// A change of the emitted Verilog that breaks one rule.
 #[derive(Clone, Debug)]
@@ -66,8 +67,12 @@ fn patch(module: &'static str, anchor: &'static str, replacement: impl Into<Stri
 /// Patches that give the front end an input `mutation_hold`: the page of the request with data at the head of its queue
 /// is being recalled.
 fn with_hold() -> [Patch; 2] {
-    let holds: Vec<String> = (0..16)
-        .map(|i| format!("(recall.contexts{i}_busy && (recall.contexts{i}_page == snooper.rwd_head[15:0]))"))
+    let holds: Vec<String> = (0..RECALL_CONTEXTS)
+        .map(|i| {
+            format!(
+                "(recall.pages.held_q[{i}] && (recall.pages.pages.memory[{i}] == snooper.rwd_head[15:0]))"
+            )
+        })
         .collect();
     [
         patch(
@@ -200,6 +205,29 @@ pub fn all() -> Vec<Mutation> {
                     "assign ndr_leaves = (acks_out_valid || written_out_valid || decided_out_valid) && ndr_in_ready;",
                 ),
             ],
+        },
+        Mutation {
+            name: "neighbours",
+            breaks: "Of four aligned lines that must be recalled only those of the first snoop are snooped.",
+            patches: vec![patch(
+                "tideline_snoop_picker",
+                "assign rest = mask & ~({60'd0, picked} << shift);",
+                "assign rest = mask & ~(64'hf << shift);",
+            )],
+        },
+        Mutation {
+            name: "half_block",
+            breaks: "The answer of one line ends the snoop of its block.",
+            patches: vec![patch("tideline_recall_engine", "if (by_block || !block) hit", "hit")],
+        },
+        Mutation {
+            name: "log_dropped",
+            breaks: "Records that find the log ring full are dropped without a word.",
+            patches: vec![patch(
+                "tideline_log_ring",
+                "dropped_r_q + {31'd0, drop_in} + {31'd0, drop_out};",
+                "dropped_r_q + {31'd0, drop_in};",
+            )],
         },
         Mutation {
             name: "dirty_bit",

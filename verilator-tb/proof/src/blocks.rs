@@ -5,6 +5,7 @@
 macro_rules! for_each_block {
     ($do:ident) => {
         $do! {
+            cam: Cam<Bits<3>, 3, 8>;
             fifo_of_2: Fifo<Bits<9>, 1>;
             fifo_of_4: Fifo<Bits<9>, 2>;
             lane_ram: LaneRam<24, 8, 3>;
@@ -22,19 +23,20 @@ macro_rules! for_each_block {
             core: core::Core<2, 2, { 2 * types::TAG_ENTRY_BITS }, 3>;
             csr: csr::Csr, registers;
             descriptor_pipeline: descriptor_pipeline::DescriptorPipeline<2, 2, { 2 * types::TAG_ENTRY_BITS }, 3>, close_slots;
-            gather: gather::Gather;
             host_port: host_port::HostPort;
+            log_ring: log_ring::LogRing, log;
             lowest_set: lowest_set::LowestSet;
             memory_port: memory_port::MemoryPort;
             miss_entry: miss_entry::MissEntry;
             miss_unit: miss_unit::MissUnit<2>, misses;
             range_walker: range_walker::RangeWalker;
-            recall_context: recall_context::RecallContext;
             recall_engine: recall_engine::RecallEngine, recalls;
+            recall_table: recall_table::RecallTable, pages;
             resolve: resolve::Resolve;
             responder: responder::Responder;
             slot_arbiter: slot_arbiter::SlotArbiter<2>;
             slot_gate: slot_gate::SlotGate<2>;
+            snoop_picker: snoop_picker::SnoopPicker;
             spool: spool::Spool, long_results;
             summary: summary::Summary;
             row_address: ways::RowAddress<2, 4, 4>;

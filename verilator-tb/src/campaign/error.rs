@@ -60,6 +60,28 @@ pub enum CampaignError {
         /// Snoops without a response.
         snoops: u32,
     },
+    /// The log names a line that no slot made dirty.
+    #[error("record {record} of the log names line {line:#x}, which no slot since made dirty")]
+    LogInvented {
+        /// Number of the record.
+        record: u32,
+        /// Its line.
+        line: u64,
+    },
+    /// Records are missing in the log without a word, or it speaks of losses that were none.
+    #[error(
+        "{missing} records are missing between the {taken} of the log: LOG_DROPPED {dropped}, overflow {overflow}"
+    )]
+    LogLost {
+        /// First writes without a record.
+        missing: u32,
+        /// LOG_DROPPED.
+        dropped: u32,
+        /// LOG_STATUS.overflow.
+        overflow: bool,
+        /// Records taken.
+        taken: u32,
+    },
     /// An error bit was set that nothing explains.
     #[error("ERROR is {bits:#x}, explained are {explained:#x}")]
     ErrorBits {

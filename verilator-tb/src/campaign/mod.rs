@@ -9,6 +9,7 @@
 //! | exactness of harvests, records, completions (2) | [`crate::host::Oracle`] and the commands' own checks |
 //! | owned where the host may write (1) | here, every cycle, on the descriptors |
 //! | clean copies equal memory (13) | here, one random line every few cycles, all at the end |
+//! | records of the log are first writes, in order; what is missing is told | here, with the slots |
 //! | no grant for a page being recalled (5), decisions equal the model's | here, per commit slot |
 //!
 //! The numbers are the invariants of the design; 9 follows from the decisions being the model's, which has tests of its
@@ -19,6 +20,7 @@ pub mod axi;
 mod device;
 mod directed;
 mod error;
+mod log;
 mod queues;
 mod rtl;
 mod software;
@@ -27,23 +29,25 @@ mod summary;
 pub use device::{Commit, Dut, Model};
 pub use directed::Directed;
 pub use error::{CampaignError, Failure};
+pub use log::LogCounters;
 pub use rtl::Rtl;
 pub use summary::{Counters, Summary};
 
 use crate::host::{
     Hpa, Levels, NastyConfig, NastyError, NastyHost, Oracle, OracleError, PageMap, Violations,
 };
+use log::LogConsumer;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
 use tideline_abi::command::flag;
-use tideline_abi::cxl::{Channels, NdrOpcode, RspOpcode, SnpOpcode};
+use tideline_abi::cxl::{Channels, NdrOpcode};
 use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{
     DescriptorBase, ErrorBits, Frames, RecallTimeout, SpoolBase, Status, TableInit, WindowBaseHi,
     WindowBaseLo, WindowSize, error_bit,
 };
-use tideline_abi::slot::{DataSource, Slot, SlotKind, SlotResult, SlotStatus};
+use tideline_abi::slot::{Slot, SlotKind};
 use tideline_model::Core;
 
 /// A campaign.
@@ -88,6 +92,8 @@ impl Config {
 
 /// Cycles without an answer after which something is stuck.
 const PATIENCE: u64 = 2_000_000;
+/// Cycles after which every record of the log is in host memory, and taken.
+const LOG_FLUSH: u64 = 20_000;
 /// Where the window is.
 const WINDOW_BASE: Hpa = Hpa(0xc_35a0_0000_0000);
 
@@ -106,6 +112,8 @@ struct Campaign<'a> {
     layout: Layout,
     host: NastyHost,
     software: Option<Software>,
+    /// Where the device shows its slots.
+    log: Option<LogConsumer>,
     grant_exclusive: bool,
     channels: Channels,
     core: Core,
@@ -141,6 +149,7 @@ impl<'a> Campaign<'a> {
             layout,
             host,
             software: None,
+            log: None,
             grant_exclusive,
             channels: Channels::default(),
             core: Core::new(),
@@ -175,6 +184,7 @@ impl<'a> Campaign<'a> {
             cycles: self.host.now(),
             host: self.host.stats().clone(),
             software: self.counters,
+            log: self.log.as_ref().map(|log| log.counters),
             slots: self.slots,
             copies: self.copies,
         })
@@ -214,6 +224,10 @@ impl<'a> Campaign<'a> {
         }
         software.quiet(false);
         self.software = Some(software);
+        if device.core().is_none() {
+            let rng = ChaCha8Rng::seed_from_u64(self.config.seed ^ 0x006c_6f67);
+            self.log = Some(LogConsumer::new(device, rng));
+        }
         self.host.freeze(false);
         Ok(())
     }
@@ -230,6 +244,13 @@ impl<'a> Campaign<'a> {
             self.check_alive()?;
         }
         let software = self.software.as_mut().expect("the device is up");
+        if let Some(log) = &mut self.log {
+            if software.is_resetting() {
+                log.reset();
+            } else {
+                log.step(device, &mut self.channels, self.host.now())?;
+            }
+        }
         software.step(device, &mut self.host, &mut self.channels, self.config, &mut self.counters)
     }
 
@@ -238,6 +259,9 @@ impl<'a> Campaign<'a> {
         self.slots += self.commits.len() as u64;
         for commit in self.commits.drain(..) {
             let Commit { slot, result, .. } = commit;
+            if let Some(log) = &mut self.log {
+                log.committed(&commit);
+            }
             let model = lockstep(&mut self.core, &commit);
             if model != commit {
                 return Err(CampaignError::Lockstep { device: Box::new(commit), model: Box::new(model) });
@@ -254,7 +278,7 @@ impl<'a> Campaign<'a> {
                         self.host.granted(line);
                     }
                 }
-                SlotKind::BiRsp => self.host.recalled(page),
+                _ if slot.recalled => self.host.recalled(page),
                 _ => {}
             }
             self.host.note_commit(line, &slot, &result);
@@ -338,6 +362,14 @@ impl<'a> Campaign<'a> {
                 self.host.oracle.check_value(line, &memory)?;
             }
         }
+        if let Some(log) = &mut self.log {
+            log.keep();
+            for _ in 0..LOG_FLUSH {
+                self.cycle(device)?;
+            }
+            let log = self.log.as_mut().expect("it was there");
+            log.finish(device, &mut self.channels)?;
+        }
         let read = device.read32(&mut self.channels, ErrorBits::OFFSET);
         let bits = read?;
         let explained = self.explained_errors();
@@ -392,20 +424,6 @@ impl<'a> Campaign<'a> {
 /// What the model makes of a slot of the device: equal to the commit if the device is right.
 pub fn lockstep(core: &mut Core, commit: &Commit) -> Commit {
     let slot = commit.slot;
-    let shared = slot.opcode == RspOpcode::BiRspS as u8 && slot.snp_type == SnpOpcode::BiSnpData as u8;
-    if slot.kind == SlotKind::BiRsp && slot.opcode != RspOpcode::BiRspI as u8 && !shared {
-        // The RTL passes a wrong response as a slot that changes nothing; for the model it is none.
-        let result = SlotResult {
-            ndr: None,
-            data: DataSource::None,
-            writes_memory: false,
-            frame: core.control(slot.page).frame(),
-            status: SlotStatus::Done,
-            mask: 0,
-            errors: 1 << error_bit::BAD_BIRSP,
-        };
-        return Commit { slot, result, lane: lane(core, commit) };
-    }
     let result = core.commit(&slot);
     Commit { slot, result, lane: lane(core, commit) }
 }
@@ -413,7 +431,7 @@ pub fn lockstep(core: &mut Core, commit: &Commit) -> Commit {
 /// Dirty and owned bit of the line of a slot; of a slot without a line, whatever the device shows.
 fn lane(core: &Core, commit: &Commit) -> (bool, bool) {
     let Slot { kind, page, line, decodes, .. } = commit.slot;
-    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write | SlotKind::BiRsp);
+    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write);
     let masks = core.masks(page);
     let bit = |mask: u64| mask >> line & 1 == 1;
     if is_line && decodes { (bit(masks.dirty), bit(masks.owned)) } else { commit.lane }

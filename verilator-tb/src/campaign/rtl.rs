@@ -127,6 +127,7 @@ fn probe(device: &RtlDevice) -> Option<Commit> {
         frame: p.result_frame.get(),
         status: SlotStatus::from_code(p.status.get().into()).expect("a slot status on the probe"),
         mask: p.result_mask.get(),
+        newly_dirty: p.newly_dirty.get() != 0,
         errors: p.errors.get().into(),
     };
     Some(Commit { slot, result, lane: (p.dirty.get() != 0, p.owned.get() != 0) })

@@ -133,6 +133,10 @@ impl Software {
         self.next_at = 0;
     }
 
+    pub(super) fn is_resetting(&self) -> bool {
+        matches!(self.reset, Reset::Running)
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_none()
             && self.held.is_none()

@@ -1,5 +1,6 @@
 //! What a campaign did.
 
+use super::LogCounters;
 use crate::host::{NastyStats, RequestKind, State};
 use std::fmt;
 use tideline_abi::cxl::NdrOpcode;
@@ -46,6 +47,8 @@ pub struct Summary {
     pub host: NastyStats,
     /// What the software counted.
     pub software: Counters,
+    /// What the consumer of the log counted, where the device shows its slots.
+    pub log: Option<LogCounters>,
     /// Commit slots compared with the model.
     pub slots: u64,
     /// Clean copies compared with memory.
@@ -99,19 +102,37 @@ impl Summary {
                 missing.push(format!("BIConflict for an outstanding {what}"));
             }
         }
+        for (count, lines) in self.host.snoop_sizes.iter().zip([1, 2, 4]) {
+            if *count == 0 {
+                missing.push(format!("snoop of {lines} lines"));
+            }
+        }
+        if self.host.answered_blocks == 0 {
+            missing.push("block answered as a whole".into());
+        }
+        if let Some(LogCounters { records, dropped, .. }) = self.log {
+            let needed = [(records, "record of the log"), (dropped, "record that the log dropped")];
+            missing.extend(needed.iter().filter(|(count, _)| *count == 0).map(|(_, what)| what.to_string()));
+        }
         missing
     }
 }
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { device, seed, cycles, host, software: s, slots, copies } = self;
+        let Self { device, seed, cycles, host, software: s, log, slots, copies } = self;
         writeln!(f, "{device}, seed {seed:#x}: {} requests in {cycles} cycles", host.requests())?;
         for &kind in RequestKind::ALL {
             writeln!(f, "  {:<26}{:>12}", kind.label(), host.sent[kind as usize])?;
         }
         let snoops: u64 = host.snooped.iter().flatten().flatten().sum();
-        writeln!(f, "  {snoops} snoops, conflicts for requests / writes {:?}", host.conflicts)?;
+        let sizes = host.snoop_sizes;
+        writeln!(
+            f,
+            "  {snoops} lines snooped by {sizes:?} snoops of 1, 2, 4 lines, {} blocks answered as a whole",
+            host.answered_blocks
+        )?;
+        writeln!(f, "  conflicts for requests / writes {:?}", host.conflicts)?;
         writeln!(
             f,
             "  {} stores, {} silent changes, {} violations",
@@ -123,6 +144,9 @@ impl fmt::Display for Summary {
             s.commands, s.harvests, s.partial, s.nacks, s.reported, s.tracks, s.moves
         )?;
         writeln!(f, "  {} ABORT, {} cut off, {} aside, {} resets", s.aborts, s.aborted, s.refused, s.resets)?;
+        if let Some(LogCounters { rings, records, dropped }) = log {
+            writeln!(f, "  {records} records in {rings} log rings, {dropped} dropped")?;
+        }
         write!(f, "  {slots} commit slots and {copies} clean copies compared")
     }
 }

@@ -7,6 +7,7 @@
 //! - [`NastyHost`] is the adversary of the campaigns: any legal behaviour at any time, every channel late in its
 //!   own way, and, where asked for, illegal behaviour too.
 
+mod answers;
 mod nasty;
 mod oracle;
 mod orderly;

@@ -15,6 +15,7 @@
 //! | BISnpData / BISnpInv, modified | MemWr Shared / Invalid, its Cmp, then BIRspS / BIRspI |
 //! | BISnpData / BISnpInv, clean | BIRspS / BIRspI |
 //! | BISnp, no copy | BIRspI, behind the Cmp of a write-back of the line that is under way |
+//! | block forms | the same for each line, answered as a whole and line by line, by turns |
 //! | BISnp, own request outstanding | BIConflict; after its acknowledgement as the line then is |
 //!
 //! On AXI4 ([`Attach::Axi`]) nobody grants ownership and nobody asks: loads and stores miss by MemRd without meta, a fill
@@ -32,11 +33,12 @@
 //! a page is never mapped elsewhere before all its lines were snooped so, or flushed. Data inside the cache is changed by stores
 //! only, so a hit needs no check. Answers: opcode, tag and number of every response.
 
+use super::answers::Answers;
 use super::{Hpa, State};
 use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{
-    Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
-    RspOpcode, RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
+    Channels, DrsOpcode, Line, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode, RspOpcode,
+    RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
 };
 use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES};
 
@@ -77,7 +79,7 @@ pub struct OrderlyStats {
     pub upgrades: u64,
     /// Write-backs by eviction.
     pub evictions: u64,
-    /// Snoops answered.
+    /// Lines snooped.
     pub snoops: u64,
     /// Write-backs that answered a snoop.
     pub snoop_writes: u64,
@@ -230,6 +232,9 @@ pub struct OrderlyHost {
     free_tags: Vec<u16>,
     /// At most one: no request leaves while it is there.
     conflict: Option<Conflict>,
+    answers: Answers,
+    /// Block snoops that came.
+    blocks: u64,
     stats: OrderlyStats,
 }
 
@@ -261,6 +266,8 @@ impl OrderlyHost {
             writes: Vec::new(),
             free_tags: Vec::new(),
             conflict: None,
+            answers: Answers::default(),
+            blocks: 0,
             stats: OrderlyStats::default(),
         }
     }
@@ -592,7 +599,7 @@ impl OrderlyHost {
             }
             Writing::Answer { line, tag, response } => {
                 self.set_busy(line, false);
-                ch.m2s_birsp.push_back(M2sBirsp { opcode: response as u8, tag });
+                self.respond(line, tag, response, ch);
             }
         }
         Ok(())
@@ -644,13 +651,26 @@ impl OrderlyHost {
         if offset >= (self.config.window_pages * PAGE_BYTES) as u64 {
             return Err(bad("outside the window"));
         }
-        let invalidate = match message.opcode {
-            o if o == SnpOpcode::BiSnpInv as u8 => true,
-            o if o == SnpOpcode::BiSnpData as u8 => false,
-            _ => return Err(bad("neither BISnpData nor BISnpInv")),
-        };
-        self.stats.snoops += 1;
-        let snoop = Snoop { line: (offset / LINE_BYTES as u64) as u32, tag: message.tag, invalidate };
+        use SnpOpcode::{BiSnpData, BiSnpDataBlk, BiSnpInv, BiSnpInvBlk};
+        let known =
+            [BiSnpData, BiSnpInv, BiSnpDataBlk, BiSnpInvBlk].iter().any(|o| *o as u8 == message.opcode);
+        let (base, lines) = message.lines();
+        if !known || lines == 0 {
+            return Err(bad("neither BISnpData nor BISnpInv, of lines or of a block"));
+        }
+        // By turns, a block is answered as a whole and line by line.
+        self.blocks += message.is_block() as u64;
+        self.answers.begin(message, self.blocks % 2 == 1);
+        let first = ((base - self.config.window_base.0) / LINE_BYTES as u64) as u32;
+        for line in (0..4).filter(|n| lines >> n & 1 == 1).map(|n| first + n) {
+            self.stats.snoops += 1;
+            self.snoop_line(Snoop { line, tag: message.tag, invalidate: message.invalidates() }, ch)
+                .map_err(bad)?;
+        }
+        Ok(())
+    }
+
+    fn snoop_line(&mut self, snoop: Snoop, ch: &mut Channels) -> Result<(), &'static str> {
         if self.is_busy(snoop.line) {
             let evict = self.writes.iter_mut().flatten().find_map(|writing| match writing {
                 Writing::Evict { line, snoop: held } if *line == snoop.line => Some(held),
@@ -661,7 +681,7 @@ impl OrderlyHost {
                     *held = Some(snoop);
                     Ok(())
                 }
-                _ => Err(bad("a snoop of this line is outstanding")),
+                _ => Err("a snoop of this line is outstanding"),
             };
         }
         let requested = |miss: &Miss| miss.line == snoop.line && !matches!(miss.request, Request::Waiting);
@@ -671,8 +691,8 @@ impl OrderlyHost {
             self.conflict = Some(Conflict { snoop, acknowledged: false });
             ch.m2s_rwd.push_back(M2sRwd {
                 opcode: RwdOpcode::BiConflict as u8,
-                addr: message.addr,
-                tag: message.tag,
+                addr: self.address(snoop.line),
+                tag: snoop.tag,
                 meta_field: MetaField::NoOp as u8,
                 meta_value: 0,
                 snp_type: SnpType::NoOp as u8,
@@ -726,12 +746,17 @@ impl OrderlyHost {
             let meta = if invalidate { MetaValue::Invalid } else { MetaValue::Shared };
             self.write(place - 1, meta, Writing::Answer { line, tag, response }, ch);
         } else {
-            ch.m2s_birsp.push_back(M2sBirsp { opcode: response as u8, tag });
+            self.respond(line, tag, response, ch);
         }
         if invalidate {
             // The page may be mapped to another frame now: what the line holds next is not what it held.
             self.written[line as usize] = 0;
         }
+    }
+
+    /// The answer of a line leaves, or waits for the rest of its block.
+    fn respond(&mut self, line: u32, tag: u16, response: RspOpcode, ch: &mut Channels) {
+        ch.m2s_birsp.extend(self.answers.ready(tag, line as u8 & 3, response).map(|(message, _)| message));
     }
 
     fn is_busy(&self, line: u32) -> bool {

@@ -10,17 +10,19 @@ use crate::{Verdict, files};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde::Serialize;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 use tideline_abi::command::{Command, Opcode, RECORD_BYTES, Record, flag};
 use tideline_abi::cxl::{
     Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
-    RspOpcode, RwdOpcode, SnpType,
+    RspOpcode, RwdOpcode, S2mBisnp, SnpType,
 };
 use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE};
 use tideline_abi::regs::{CountBisnp, ErrorBits, PeakBisnp};
-use tideline_driver::{Carrier, Device, Frame, Iova, PageIndex, PageRange, Recall, Tracker};
+use tideline_driver::{
+    Carrier, Device, Frame, Iova, LogOptions, LogStatus, PageIndex, PageRange, Recall, Tracker,
+};
 use tideline_model::HostMemory;
 use tideline_tb::{DeviceError, LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
 
@@ -35,6 +37,8 @@ const SCATTER: u64 = 40_503;
 const SINGLE_REQUESTS: u64 = 64;
 /// Cycles from a snoop to its answer, as of a host some hundred nanoseconds away.
 const SNOOP_LATENCY: u64 = 100;
+/// Waits after which no record of the log is on its way.
+const WAITS: u32 = 64;
 /// Cycles within which a run must end.
 const PATIENCE: u64 = 10_000_000;
 
@@ -77,10 +81,14 @@ struct Config {
 struct Rtl {
     read_lines_per_cycle: f64,
     write_lines_per_cycle: f64,
+    logged_write_lines_per_cycle: f64,
     mixed_lines_per_cycle: f64,
     request_to_memory_cycles: u64,
     harvest_records_per_cycle: f64,
     recall_snoops_per_cycle: f64,
+    recall_block_snoops_per_cycle: f64,
+    recall_sparse_snoops_per_cycle: f64,
+    recall_outstanding: u32,
     recall_outstanding_peak: u32,
     axi_read_lines_per_cycle: f64,
     axi_write_lines_per_cycle: f64,
@@ -107,11 +115,16 @@ fn measure() -> Result<Results> {
     // The order matters: reads check what was written before, the harvest takes what the writes left.
     let write_lines_per_cycle = runner.writes()?;
     let harvest_records_per_cycle = runner.harvest()?;
+    let logged_write_lines_per_cycle = runner.logged_writes()?;
     let read_lines_per_cycle = runner.reads()?;
     let mixed_lines_per_cycle = runner.mixed()?;
     let request_to_memory_cycles = runner.request_to_memory()?;
-    let recall_snoops_per_cycle = runner.recall()?;
-    let recall_outstanding_peak = runner.read32(PeakBisnp::OFFSET)?;
+    let [recall_snoops_per_cycle, recall_block_snoops_per_cycle, recall_sparse_snoops_per_cycle] =
+        [runner.recall(2, 1)?, runner.recall(1, 4)?, runner.recall(LINES_PER_PAGE as u64, 1)?];
+    // A host that is slow enough to have every tag at once.
+    runner.device.carrier_mut().device.snoop_latency = 4 * SNOOP_LATENCY;
+    runner.recall(2, 1)?;
+    let recall_outstanding = runner.read32(PeakBisnp::OFFSET)?;
     let (axi_read_lines_per_cycle, axi_write_lines_per_cycle) = axi::measure(&config, machine)?;
     let errors = runner.device.errors()?;
     ensure!(errors == ErrorBits(0), "the device set errors: ERROR = {:#x}", errors.0);
@@ -127,11 +140,15 @@ fn measure() -> Result<Results> {
         rtl: Rtl {
             read_lines_per_cycle,
             write_lines_per_cycle,
+            logged_write_lines_per_cycle,
             mixed_lines_per_cycle,
             request_to_memory_cycles,
             harvest_records_per_cycle,
             recall_snoops_per_cycle,
-            recall_outstanding_peak,
+            recall_block_snoops_per_cycle,
+            recall_sparse_snoops_per_cycle,
+            recall_outstanding,
+            recall_outstanding_peak: recall_outstanding,
             axi_read_lines_per_cycle,
             axi_write_lines_per_cycle,
         },
@@ -148,11 +165,14 @@ fn table(results: &Results) -> String {
     let rows = [
         ("reads", format!("{:.3} lines per cycle", rtl.read_lines_per_cycle)),
         ("writes", format!("{:.3} lines per cycle", rtl.write_lines_per_cycle)),
+        ("first writes, logged", format!("{:.3} lines per cycle", rtl.logged_write_lines_per_cycle)),
         ("half of each", format!("{:.3} lines per cycle", rtl.mixed_lines_per_cycle)),
         ("request to memory", format!("{} cycles", rtl.request_to_memory_cycles)),
         ("harvest", format!("{:.3} records per cycle", rtl.harvest_records_per_cycle)),
         ("recall", format!("{:.3} snoops per cycle", rtl.recall_snoops_per_cycle)),
-        ("recall, outstanding", format!("at most {}", rtl.recall_outstanding_peak)),
+        ("recall of four lines", format!("{:.3} snoops per cycle", rtl.recall_block_snoops_per_cycle)),
+        ("recall, one a page", format!("{:.3} snoops per cycle", rtl.recall_sparse_snoops_per_cycle)),
+        ("recall, outstanding", format!("at most {}", rtl.recall_outstanding)),
         ("reads on axi", format!("{:.3} lines per cycle", rtl.axi_read_lines_per_cycle)),
         ("writes on axi", format!("{:.3} lines per cycle", rtl.axi_write_lines_per_cycle)),
         ("simulation", format!("{:.0} cycles per second", sim.cycles_per_second)),
@@ -167,7 +187,8 @@ fn table(results: &Results) -> String {
 #[derive(Debug)]
 struct SnoopedRtl {
     rtl: RtlDevice,
-    snoops: VecDeque<(u64, u16)>,
+    snoops: VecDeque<(u64, S2mBisnp)>,
+    snoop_latency: u64,
 }
 
 impl LineDevice for SnoopedRtl {
@@ -177,9 +198,9 @@ impl LineDevice for SnoopedRtl {
     fn tick(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
         self.rtl.tick(channels)?;
         let now = self.rtl.cycle();
-        self.snoops.extend(channels.s2m_bisnp.drain(..).map(|snoop| (now + SNOOP_LATENCY, snoop.tag)));
-        while let Some((_, tag)) = self.snoops.pop_front_if(|(due, _)| *due <= now) {
-            channels.m2s_birsp.push_back(M2sBirsp { opcode: RspOpcode::BiRspI as u8, tag });
+        self.snoops.extend(channels.s2m_bisnp.drain(..).map(|snoop| (now + self.snoop_latency, snoop)));
+        while let Some((_, snoop)) = self.snoops.pop_front_if(|(due, _)| *due <= now) {
+            channels.m2s_birsp.push_back(M2sBirsp::whole(&snoop, RspOpcode::BiRspI));
         }
         Ok(())
     }
@@ -226,7 +247,11 @@ struct Runner {
 
 impl Runner {
     fn new(config: &RtlConfig, machine: MachineConfig) -> Result<Self> {
-        let rtl = SnoopedRtl { rtl: RtlDevice::new(config)?, snoops: VecDeque::new() };
+        let rtl = SnoopedRtl {
+            rtl: RtlDevice::new(config)?,
+            snoops: VecDeque::new(),
+            snoop_latency: SNOOP_LATENCY,
+        };
         let mut device = Device::open(Machine::new(rtl, machine)?)?;
         let range = PageRange::new(PageIndex(0), PAGES)?;
         device.map(range, Frame(0))?;
@@ -309,6 +334,20 @@ impl Runner {
         let writes = (0..REQUESTS).map(write).collect();
         let (cycles, _) = self.exchange(vec![], writes).context("writes")?;
         Ok(REQUESTS as f64 / cycles as f64)
+    }
+
+    /// The same writes, each the first of its line, while the log tells of every one.
+    fn logged_writes(&mut self) -> Result<f64> {
+        self.device.log_start(LogOptions {
+            records: (2 * REQUESTS as u32).next_power_of_two(),
+            ..LogOptions::default()
+        })?;
+        let rate = self.writes()?;
+        let logged: BTreeSet<u64> =
+            self.device.log(WAITS).map(|line| Ok(line?.0)).collect::<Result<_>>().context("log")?;
+        ensure!(logged == (0..REQUESTS).map(scattered).collect(), "the log does not name the lines written");
+        ensure!(self.device.log_stop()? == LogStatus::default(), "the log lost records");
+        Ok(rate)
     }
 
     fn reads(&mut self) -> Result<f64> {
@@ -406,22 +445,22 @@ impl Runner {
         bail!("a read is not answered after {PATIENCE} cycles")
     }
 
-    /// From the doorbell to the completion of a RECALL of pages whose lines the host owns, all of them.
-    fn recall(&mut self) -> Result<f64> {
-        let own = (0..REQUESTS).map(|line| self.read(line, line as u16, MetaValue::Any)).collect();
+    /// From the doorbell to the completion of a RECALL of pages of which the host owns every `step`-th line: snoops per
+    /// cycle, each about `lines` lines.
+    fn recall(&mut self, step: u64, lines: u64) -> Result<f64> {
+        let owned = REQUESTS.min(LINES / step);
+        let own = (0..owned).map(|n| self.read(n * step, n as u16, MetaValue::Any)).collect();
         self.exchange(own, vec![]).context("reads for ownership")?;
-        let range = PageRange::new(PageIndex(0), (REQUESTS / LINES_PER_PAGE as u64) as u32)?;
+        let range = PageRange::new(PageIndex(0), (owned * step / LINES_PER_PAGE as u64) as u32)?;
         let sent = self.read32(CountBisnp::OFFSET)?;
         let begin = self.device.carrier().device.cycle();
         self.device.recall(range, Recall::WritePermission).context("recall")?;
         let cycles = self.device.carrier().device.cycle() - begin;
         self.device.recall(range, Recall::WritePermission).context("second recall")?;
-        let snoops = self.read32(CountBisnp::OFFSET)?.wrapping_sub(sent);
-        ensure!(
-            u64::from(snoops) == REQUESTS,
-            "{REQUESTS} lines owned, but {snoops} snoops sent to recall them"
-        );
-        Ok(REQUESTS as f64 / cycles as f64)
+        let snoops = u64::from(self.read32(CountBisnp::OFFSET)?.wrapping_sub(sent));
+        let wanted = owned / lines;
+        ensure!(snoops == wanted, "{owned} lines owned: {snoops} snoops recalled them, not {wanted}");
+        Ok(wanted as f64 / cycles as f64)
     }
 }
 

@@ -4,7 +4,6 @@ use super::recall::Outcome;
 use super::{INTR_COMPLETION, INTR_RESET_DONE, ModelDevice};
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Record, Status};
 use tideline_abi::command::{flag, result_flag};
-use tideline_abi::cxl::SnpOpcode;
 use tideline_abi::descriptor::PageState;
 use tideline_abi::geometry::{BI_TAGS, DEFERRED_ENTRIES, LINE_BYTES, RECALL_CONTEXTS};
 use tideline_abi::regs::reg;
@@ -276,11 +275,12 @@ impl Running {
         }
     }
 
-    fn snoop(&self) -> SnpOpcode {
+    /// Its snoops are BISnpInv.
+    fn invalidates(&self) -> bool {
         match self.opcode {
-            Opcode::Map | Opcode::Unmap => SnpOpcode::BiSnpInv,
-            Opcode::Recall if self.has(flag::RECALL_INVALIDATE) => SnpOpcode::BiSnpInv,
-            _ => SnpOpcode::BiSnpData,
+            Opcode::Map | Opcode::Unmap => true,
+            Opcode::Recall => self.has(flag::RECALL_INVALIDATE),
+            _ => false,
         }
     }
 
@@ -291,11 +291,11 @@ impl Running {
 
 impl ModelDevice {
     fn step_range(&mut self, running: &mut Running) {
-        if let Some((page, outcome)) = self.recalls.take_ended() {
+        if let Some((page, lines, outcome)) = self.recalls.take_ended() {
             running.waiting.retain(|&p| p != page);
             match outcome {
                 _ if running.is_void() => {}
-                Outcome::Answered => self.try_page(running, page, true),
+                Outcome::Answered => self.try_page(running, page, Some(lines)),
                 Outcome::TimedOut => running.leave(page),
             }
         } else if !running.stops() && running.next < running.end && running.waiting.len() < running.width() {
@@ -321,7 +321,7 @@ impl ModelDevice {
         if !self.has_deferred(Some(running.next)) {
             let page = running.next;
             running.next += 1;
-            self.try_page(running, page, false);
+            self.try_page(running, page, None);
         }
     }
 
@@ -343,13 +343,14 @@ impl ModelDevice {
         false
     }
 
-    /// Passes the page slot of a command, or starts the recall that it needs.
-    fn try_page(&mut self, running: &mut Running, page: u32, recalled: bool) {
+    /// Passes the page slot of a command, or starts the recall that it needs. `recalled`: the lines that were.
+    fn try_page(&mut self, running: &mut Running, page: u32, recalled: Option<u64>) {
         if self.recalls.timed_out(page) && running.opcode != Opcode::Unmap {
             return running.leave(page);
         }
         let slot = self.page_slot(running.slot_kind(), page, running.command.flags);
-        let result = self.pass(&Slot { recalled, frame: running.frame(page), ..slot });
+        let (frame, mask) = (running.frame(page), recalled.unwrap_or(0));
+        let result = self.pass(&Slot { recalled: recalled.is_some(), frame, mask, ..slot });
         match result.status {
             SlotStatus::Done => {
                 if running.opcode == Opcode::Unmap {
@@ -365,7 +366,7 @@ impl ModelDevice {
                 }
             }
             SlotStatus::Recall => {
-                self.recalls.start(page, result.mask, running.snoop(), self.ticks);
+                self.recalls.start(page, result.mask, running.invalidates(), self.ticks);
                 running.waiting.push(page);
             }
         }

@@ -2,12 +2,14 @@
 
 mod executor;
 mod line;
+mod log;
 mod recall;
 
 use crate::core::Core;
 use crate::memory::{DeviceMemory, HostMemory};
 use executor::Executor;
 use line::Deferred;
+use log::Log;
 use recall::Recalls;
 use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
@@ -23,6 +25,7 @@ const HOST_MEMORY_LIMIT: usize = 1 << 30;
 
 const INTR_COMPLETION: u32 = 1 << 0;
 const INTR_ERROR: u32 = 1 << 1;
+const INTR_LOG: u32 = 1 << 2;
 const INTR_RESET_DONE: u32 = 1 << 3;
 
 /// A Tideline device in plain Rust.
@@ -42,6 +45,7 @@ pub struct ModelDevice {
     executor: Executor,
     /// Pages that the tables have room for; 0 until they are prepared.
     table_pages: u32,
+    log: Log,
     ticks: u64,
     dma_faults: u32,
     memory_faults: u32,
@@ -66,6 +70,7 @@ impl ModelDevice {
             recalls: Recalls::default(),
             executor: Executor::default(),
             table_pages: 0,
+            log: Log::default(),
             ticks: 0,
             dma_faults: 0,
             memory_faults: 0,
@@ -80,6 +85,7 @@ impl ModelDevice {
         self.take_req(ch);
         self.send_snoop(ch);
         self.check_timeouts();
+        self.step_log();
         if self.ticks >= SCRUB_TICKS {
             self.step_executor();
             self.fetch_command();
@@ -92,6 +98,7 @@ impl ModelDevice {
             && self.executor.is_idle()
             && self.recalls.is_idle()
             && self.deferred.is_empty()
+            && self.log.is_idle()
             && !self.can_fetch()
     }
 
@@ -142,6 +149,8 @@ impl ModelDevice {
             reg::STATUS => self.status(),
             reg::GENERATION => self.executor.generation,
             reg::SQ_HEAD => self.executor.sq_head,
+            reg::LOG_TAIL => self.log.tail(),
+            reg::LOG_DROPPED => self.log.dropped(),
             reg::CYCLES => self.ticks as u32,
             _ if register.access == Access::Wo => 0,
             _ => self.regs[index],
@@ -170,7 +179,7 @@ impl ModelDevice {
 
     /// Function level reset, as the `flr` input does it: begins now, ends with STATUS.ready.
     pub fn reset(&mut self) {
-        const RETURNED: [usize; 9] = [
+        const RETURNED: [usize; 17] = [
             reg::CTRL,
             reg::INTR_ENABLE,
             reg::SQ_BASE_LO,
@@ -180,10 +189,19 @@ impl ModelDevice {
             reg::QUEUE_SIZE,
             reg::SQ_TAIL,
             reg::CQ_HEAD,
+            reg::LOG_BASE_LO,
+            reg::LOG_BASE_HI,
+            reg::LOG_SIZE,
+            reg::LOG_CONTROL,
+            reg::LOG_HEAD,
+            reg::LOG_WATERMARK,
+            reg::LOG_TIMER,
+            reg::LOG_STATUS,
         ];
         for index in RETURNED {
             self.regs[index] = REGISTERS[index].reset;
         }
+        self.log = Log::default();
         self.executor.begin_reset();
     }
 
@@ -200,6 +218,9 @@ impl ModelDevice {
     fn pass(&mut self, slot: &Slot) -> SlotResult {
         let result = self.core.commit(slot);
         self.raise(result.errors);
+        if result.newly_dirty {
+            self.log_first_write(slot.page, slot.line);
+        }
         result
     }
 

@@ -1,11 +1,14 @@
-//! Recall: back-invalidate snoops of the lines of a page, and what becomes of their answers.
+//! Recall: back-invalidate snoops of the lines of a page, one by one or in blocks, and what becomes of their answers.
+//!
+//! An answer changes no descriptor: the slot that asked for the recall comes again when the last one is there, and takes
+//! the ownership of all the lines recalled.
 
 use super::ModelDevice;
 use std::collections::HashMap;
-use tideline_abi::cxl::{Channels, RspOpcode, S2mBisnp, SnpOpcode};
+use tideline_abi::cxl::M2sBirsp;
+use tideline_abi::cxl::{Channels, RspOpcode, S2mBisnp};
 use tideline_abi::geometry::{BI_TAGS, LINE_BYTES, PAGE_BYTES, RECALL_CONTEXTS};
 use tideline_abi::regs::{error_bit, reg};
-use tideline_abi::slot::{Slot, SlotKind};
 
 /// The recall engine's state.
 #[derive(Clone, Debug)]
@@ -27,8 +30,10 @@ pub(super) struct Recalls {
 #[derive(Clone, Copy, Debug)]
 struct Context {
     page: u32,
-    opcode: SnpOpcode,
-    /// Lines not snooped yet.
+    invalidate: bool,
+    /// Lines to recall.
+    lines: u64,
+    /// Of these, the ones not snooped yet.
     todo: u64,
     outstanding: u32,
     since: u64,
@@ -45,11 +50,44 @@ pub(super) enum Outcome {
 #[derive(Clone, Copy, Debug)]
 struct Snoop {
     page: u32,
-    line: u8,
-    opcode: SnpOpcode,
+    /// Which aligned four lines of the page.
+    quad: u8,
+    /// Which of them: one, an aligned two, or all.
+    lines: u8,
+    /// Of these, the ones not answered.
+    open: u8,
+    invalidate: bool,
     owner: Owner,
-    /// A wrong answer came: the line is snooped again with BISnpInv.
+    /// One of the answers was wrong.
+    wrong: bool,
+    /// All lines are answered, one wrongly: they are snooped again with BISnpInv.
     again: Again,
+}
+
+impl Snoop {
+    /// Its lines as a mask of the page.
+    fn mask(&self) -> u64 {
+        (self.lines as u64) << (4 * self.quad)
+    }
+
+    fn message(&self, window_base: u64, tag: usize) -> S2mBisnp {
+        let base =
+            window_base + self.page as u64 * PAGE_BYTES as u64 + self.quad as u64 * 4 * LINE_BYTES as u64;
+        S2mBisnp::of(base, self.lines, self.invalidate, tag as u16).expect("lines that one snoop can name")
+    }
+}
+
+/// The lines of the next snoop of a mask: an aligned four or two, or the lowest one; as (quad, lines).
+fn pick(mask: u64) -> (u8, u8) {
+    let quad = (mask.trailing_zeros() / 4) as u8;
+    let nibble = (mask >> (4 * quad)) as u8 & 15;
+    let lines = match nibble {
+        15 => 15,
+        n if n & 3 == 3 => 3,
+        12 => 12,
+        n => n & n.wrapping_neg(),
+    };
+    (quad, lines)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,19 +148,20 @@ impl Recalls {
     }
 
     /// Starts the recall of lines of a page. There must be a free context.
-    pub(super) fn start(&mut self, page: u32, lines: u64, opcode: SnpOpcode, now: u64) {
+    pub(super) fn start(&mut self, page: u32, lines: u64, invalidate: bool, now: u64) {
         let free = self.contexts.iter_mut().find(|c| c.is_none()).expect("one page per context is in work");
-        *free = Some(Context { page, opcode, todo: lines, outstanding: 0, since: now, outcome: None });
+        let todo = lines;
+        *free = Some(Context { page, invalidate, lines, todo, outstanding: 0, since: now, outcome: None });
         self.active += 1;
     }
 
-    /// Takes a recall that has ended. Its page stays closed to requests until [`Recalls::start`] or the slot of
+    /// Takes a recall that has ended, with its lines. Its page stays closed to requests until [`Recalls::start`] or the slot of
     /// the caller, both in the same step.
-    pub(super) fn take_ended(&mut self) -> Option<(u32, Outcome)> {
+    pub(super) fn take_ended(&mut self) -> Option<(u32, u64, Outcome)> {
         let slot = self.contexts.iter_mut().find(|c| c.is_some_and(|c| c.outcome.is_some()))?;
         let context = slot.take()?;
         self.active -= 1;
-        Some((context.page, context.outcome?))
+        Some((context.page, context.lines, context.outcome?))
     }
 
     /// The page was unmapped: answers that come for it from now on mean nothing.
@@ -134,33 +173,35 @@ impl Recalls {
         }
     }
 
-    /// The snoop that goes out next, as (tag, page, line, opcode).
-    fn next(&mut self) -> Option<(usize, u32, u8, SnpOpcode)> {
+    /// The tag of the snoop that goes out next.
+    fn next(&mut self) -> Option<usize> {
         if self.resends > 0 {
             let due = |s: &Option<Snoop>| s.is_some_and(|s| s.again == Again::ToSend);
             let (tag, snoop) = self.snoops.iter_mut().enumerate().find(|(_, s)| due(s))?;
             let snoop = snoop.as_mut()?;
-            snoop.again = Again::Sent;
+            *snoop = Snoop { again: Again::Sent, open: snoop.lines, invalidate: true, ..*snoop };
             self.resends -= 1;
-            return Some((tag, snoop.page, snoop.line, SnpOpcode::BiSnpInv));
+            return Some(tag);
         }
         let snoops = &mut self.snoops;
         for (index, context) in self.contexts.iter_mut().enumerate() {
             let Some(c) = context.as_mut().filter(|c| c.outcome.is_none() && c.todo != 0) else { continue };
             // One snoop per line at a time, also where the answer of an old one never came.
             let open = snoops.iter().flatten().filter(|s| s.page == c.page && s.owner == Owner::Nobody);
-            let lines = c.todo & !open.fold(0, |mask, s| mask | 1 << s.line);
-            if lines == 0 {
+            let free = c.todo & !open.fold(0, |mask, s| mask | s.mask());
+            if free == 0 {
                 continue;
             }
             let tag = snoops.iter().position(Option::is_none)?;
-            let line = lines.trailing_zeros() as u8;
-            c.todo &= !(1 << line);
+            let (quad, lines) = pick(free);
+            let (page, invalidate, owner) = (c.page, c.invalidate, Owner::Context(index));
+            let snoop =
+                Snoop { page, quad, lines, open: lines, invalidate, owner, wrong: false, again: Again::No };
+            c.todo &= !snoop.mask();
             c.outstanding += 1;
             self.outstanding += 1;
-            let (page, opcode, owner) = (c.page, c.opcode, Owner::Context(index));
-            snoops[tag] = Some(Snoop { page, line, opcode, owner, again: Again::No });
-            return Some((tag, page, line, opcode));
+            snoops[tag] = Some(snoop);
+            return Some(tag);
         }
         None
     }
@@ -204,15 +245,33 @@ impl Recalls {
     }
 }
 
+/// What a response says of a snoop: the lines, and whether the host gave up what was asked. None if it fits nothing open.
+fn answers(snoop: &Snoop, rsp: &M2sBirsp) -> Option<(u8, bool)> {
+    use RspOpcode::*;
+    let one = snoop.lines.is_power_of_two();
+    let opcode = RspOpcode::from_code(rsp.opcode.into())?;
+    let by_block = matches!(opcode, BiRspIBlk | BiRspSBlk | BiRspEBlk);
+    if by_block && one {
+        return None;
+    }
+    let hit = if by_block || one { snoop.lines } else { 1 << (rsp.low & 3) };
+    let right = match opcode {
+        BiRspI | BiRspIBlk => true,
+        BiRspS | BiRspSBlk => !snoop.invalidate,
+        BiRspE | BiRspEBlk => false,
+    };
+    (snoop.open & hit == hit).then_some((hit, right))
+}
+
 impl ModelDevice {
     /// Sends a snoop, if one is due and a tag is free.
     pub(super) fn send_snoop(&mut self, ch: &mut Channels) {
         if self.recalls.is_idle() && self.recalls.resends == 0 {
             return;
         }
-        let Some((tag, page, line, opcode)) = self.recalls.next() else { return };
-        let addr = self.window_base() + page as u64 * PAGE_BYTES as u64 + line as u64 * LINE_BYTES as u64;
-        ch.s2m_bisnp.push_back(S2mBisnp { opcode: opcode as u8, addr, tag: tag as u16 });
+        let Some(tag) = self.recalls.next() else { return };
+        let snoop = self.recalls.snoops[tag].expect("it was just sent");
+        ch.s2m_bisnp.push_back(snoop.message(self.window_base(), tag));
         self.count(reg::COUNT_BISNP);
         self.regs[reg::PEAK_BISNP] = self.regs[reg::PEAK_BISNP].max(self.recalls.outstanding);
     }
@@ -222,35 +281,29 @@ impl ModelDevice {
         let Some(rsp) = ch.m2s_birsp.pop_front() else { return };
         self.count(reg::COUNT_BIRSP);
         let tag = rsp.tag as usize;
-        let snoop = self.recalls.snoops.get(tag).copied().flatten().filter(|s| s.again != Again::ToSend);
-        let (Some(snoop), Some(opcode)) = (snoop, RspOpcode::from_code(rsp.opcode.into())) else {
+        let snoop = self.recalls.snoops.get_mut(tag).and_then(Option::as_mut);
+        let Some((snoop, (hit, right))) = snoop.and_then(|s| answers(s, &rsp).map(|a| (s, a))) else {
             return self.raise(1 << error_bit::BAD_BIRSP);
         };
-        if self.gave_up(&snoop, opcode) {
-            if snoop.owner != Owner::Nobody {
-                let slot = self.page_slot(SlotKind::BiRsp, snoop.page, 0);
-                self.pass(&Slot { line: snoop.line, opcode: rsp.opcode, ..slot });
-            }
-            return self.recalls.end(tag, true);
-        }
-        self.raise(1 << error_bit::BAD_BIRSP);
-        if snoop.again == Again::No && snoop.owner != Owner::Nobody {
-            self.recalls.snoops[tag] = Some(Snoop { again: Again::ToSend, ..snoop });
+        snoop.open &= !hit;
+        snoop.wrong |= !right;
+        let Snoop { open, wrong, again, owner, .. } = *snoop;
+        let waiting = matches!(owner, Owner::Context(_));
+        if open == 0 && wrong && waiting && again == Again::No {
+            snoop.wrong = false;
+            snoop.again = Again::ToSend;
             self.recalls.resends += 1;
-        } else {
-            self.recalls.end(tag, false);
-            if let Owner::Context(index) = snoop.owner {
+        } else if open == 0 {
+            // Nobody minds how a recall that is over was answered.
+            self.recalls.end(tag, !wrong || !waiting);
+            if let Owner::Context(index) = owner
+                && wrong
+            {
                 self.time_out(index, true);
             }
         }
-    }
-
-    /// True if the response says that the host gave up what the snoop asked for.
-    fn gave_up(&self, snoop: &Snoop, opcode: RspOpcode) -> bool {
-        match opcode {
-            RspOpcode::BiRspI => true,
-            RspOpcode::BiRspS => snoop.again == Again::No && snoop.opcode == SnpOpcode::BiSnpData,
-            RspOpcode::BiRspE => false,
+        if !right {
+            self.raise(1 << error_bit::BAD_BIRSP);
         }
     }
 

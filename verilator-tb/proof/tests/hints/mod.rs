@@ -8,7 +8,8 @@ use tideline_proof::Stimulus;
 use tideline_rtl::blocks::types::SlotBits;
 use tideline_rtl::blocks::{
     axi_front::AxiFront, command_executor::CommandExecutor, csr::Csr,
-    descriptor_pipeline::DescriptorPipeline, miss_unit::MissUnit, recall_engine::RecallEngine, spool::Spool,
+    descriptor_pipeline::DescriptorPipeline, log_ring::LogRing, miss_unit::MissUnit,
+    recall_engine::RecallEngine, recall_table::RecallTable, spool::Spool,
 };
 
 /// Known commands whose operands fit the window, or miss it by little.
@@ -69,8 +70,35 @@ pub fn recalls(kernel: &mut RecallEngine, stimulus: &mut Stimulus) {
     close(&mut kernel.result_slot.next, stimulus);
     kernel.start_page.next = bits(stimulus.below(24));
     kernel.query_page.next = bits(stimulus.below(24));
-    kernel.m2s_birsp.tag.next = bits(stimulus.below(128));
+    kernel.m2s_birsp.tag.next = bits(stimulus.below(32));
+    kernel.m2s_birsp.opcode.next = bits(stimulus.below(8));
     kernel.timeout.next = bits(64 + stimulus.below(2) * 10_000);
+}
+
+/// Few pages; contexts that are in use.
+pub fn pages(kernel: &mut RecallTable, stimulus: &mut Stimulus) {
+    kernel.start_job.next.page = bits(stimulus.below(24));
+    kernel.query_page.next = bits(stimulus.below(24));
+    kernel.timeout.next = bits(64 + stimulus.below(2) * 10_000);
+    for context in [
+        &mut kernel.committed_context.next,
+        &mut kernel.answered_context.next,
+        &mut kernel.failed_context.next,
+    ] {
+        *context = bits(stimulus.below(8));
+    }
+}
+
+/// A small ring that runs, and is emptied now and then.
+pub fn log(kernel: &mut LogRing, stimulus: &mut Stimulus) {
+    kernel.enable.next = stimulus.below(500) != 0;
+    kernel.size_log2.next = bits(3 + stimulus.below(2) * 2);
+    kernel.timer.next = bits(stimulus.below(2) * 40);
+    kernel.watermark.next = bits(stimulus.below(10));
+    if stimulus.below(16) == 0 {
+        kernel.head.next = kernel.tail.val();
+    }
+    close(&mut kernel.result_slot.next, stimulus);
 }
 
 /// Results that live long enough to fill beats, and to be merged back.

@@ -329,9 +329,9 @@ fn drive(rtl: &RtlConfig, config: &AxiConfig, host: &mut Host) -> Result<(), Axi
         device.take_commits(&mut commits);
         for commit in commits.drain(..) {
             host.summary.slots += 1;
-            host.summary.snoops += u64::from(commit.slot.kind == SlotKind::BiRsp);
+            host.summary.snoops += u64::from(commit.slot.recalled);
             let model = lockstep(&mut core, &commit);
-            let line = matches!(commit.slot.kind, SlotKind::Req | SlotKind::Write | SlotKind::BiRsp);
+            let line = matches!(commit.slot.kind, SlotKind::Req | SlotKind::Write);
             if model != commit || line && commit.lane.1 {
                 return Err(AxiError::Lockstep { device: Box::new(commit), model: Box::new(model) });
             }

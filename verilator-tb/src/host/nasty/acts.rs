@@ -107,7 +107,7 @@ impl NastyHost {
         if kind != Speculative
             && (cached.transaction != NONE
                 || cached.snooped
-                || self.free.len() <= BI_TAGS
+                || self.free.len() <= SNOOPED_LINES
                 || self.outstanding >= self.phase.outstanding && !self.frozen)
         {
             return false;
@@ -301,8 +301,8 @@ impl NastyHost {
             }
             2 if on.stray => {
                 let tag = BI_TAGS as u16 + below(rng, 60_000) as u16;
-                let opcode = below(rng, 16) as u8;
-                self.birsp.push(self.now, (M2sBirsp { opcode, tag }, u32::MAX), rng);
+                let (opcode, low) = (below(rng, 16) as u8, below(rng, 4) as u8);
+                self.birsp.push(self.now, (M2sBirsp { opcode, tag, low }, None), rng);
             }
             3 if on.outside && self.outside.len() < 8 && !self.outside.contains_key(&tag) => {
                 let page = self.config.window_pages as u64 + below(rng, 1000) as u64;

@@ -43,14 +43,11 @@ impl NastyHost {
     fn ndr_arrived(&mut self, ndr: S2mNdr) -> Result<(), NastyError> {
         let bad = |line, why| Err(message("NDR", ndr.opcode, ndr.tag, line, why));
         if ndr.opcode == NdrOpcode::BiConflictAck as u8 {
-            let Some(line) = self.snoop_tags[ndr.tag as usize].checked_sub(1) else {
-                return bad(None, "acknowledges no snoop");
+            let Some(line) = self.conflicting(ndr.tag).filter(|&line| !self.lines[line as usize].fenced)
+            else {
+                return bad(None, "acknowledges no BIConflict, or one a second time");
             };
             self.record(line, Event::Ndr(ndr.opcode, ndr.tag));
-            let cached = &self.lines[line as usize];
-            if cached.snooping != Snooping::Conflict || cached.fenced {
-                return bad(Some(line), "acknowledges no BIConflict, or one a second time");
-            }
             // A request without an answer comes after the snoop now. Not so a write: its Cmp is decided when memory
             // answered, and may follow the acknowledgement; the host answers the snoop behind it anyway.
             if self.transaction(line).is_some_and(|t| !t.ndr_arrived && !t.kind.is_write()) {
@@ -119,42 +116,57 @@ impl NastyHost {
 
     fn bisnp_arrived(&mut self, snoop: S2mBisnp) -> Result<(), NastyError> {
         let bad = |line, why| Err(message("BISnp", snoop.opcode, snoop.tag, line, why));
-        let known = [SnpOpcode::BiSnpData as u8, SnpOpcode::BiSnpInv as u8].contains(&snoop.opcode);
-        if !known || snoop.tag as usize >= BI_TAGS || !snoop.addr.is_multiple_of(LINE_BYTES as u64) {
+        use SnpOpcode::{BiSnpData, BiSnpDataBlk, BiSnpInv, BiSnpInvBlk};
+        let known = [BiSnpData, BiSnpInv, BiSnpDataBlk, BiSnpInvBlk].iter().any(|o| *o as u8 == snoop.opcode);
+        let (base, lines) = snoop.lines();
+        if !known
+            || lines == 0
+            || snoop.tag as usize >= BI_TAGS
+            || !snoop.addr.is_multiple_of(LINE_BYTES as u64)
+        {
             return bad(None, "an opcode, tag or address that this device does not send");
         }
-        let offset = snoop.addr.wrapping_sub(self.config.window_base.0);
+        let offset = base.wrapping_sub(self.config.window_base.0);
         let page = u32::try_from(offset / PAGE_BYTES as u64).ok().and_then(|page| self.page_of(page));
         let Some(page) = page else { return bad(None, "a line of which the host never had a copy") };
-        let line = page * LINES_PER_PAGE as u32 + (offset as usize % PAGE_BYTES / LINE_BYTES) as u32;
-        self.record(line, Event::Snoop(snoop.opcode, snoop.tag));
-        if self.lines[line as usize].snooped {
-            return bad(Some(line), "the line has a snoop outstanding");
+        let first = page * LINES_PER_PAGE as u32 + (offset as usize % PAGE_BYTES / LINE_BYTES) as u32;
+        let snooped = Answered { first, lines };
+        for line in snooped.each() {
+            self.record(line, Event::Snoop(snoop.opcode, snoop.tag));
+            if self.lines[line as usize].snooped {
+                return bad(Some(line), "the line has a snoop outstanding");
+            }
+            self.lines[line as usize].snooped = true;
         }
-        if self.snoop_tags[snoop.tag as usize] != 0 {
-            return bad(Some(line), "the tag is in use");
+        if self.snoop_tags[snoop.tag as usize].lines != 0 {
+            return bad(Some(first), "the tag is in use");
         }
-        self.lines[line as usize].snooped = true;
-        self.snoop_tags[snoop.tag as usize] = line + 1;
-        self.recalling[page as usize] += 1;
+        self.snoop_tags[snoop.tag as usize] = snooped;
+        self.recalling[page as usize] += lines.count_ones();
+        self.stats.snoop_sizes[lines.count_ones().ilog2() as usize] += 1;
         Ok(())
     }
 
     pub(super) fn receive(&mut self) -> Result<(), NastyError> {
         for _ in 0..4 {
             let Some(snoop) = self.bisnp.pop(self.now) else { break };
-            let line = self.snoop_tags[snoop.tag as usize] - 1;
-            let cached = &mut self.lines[line as usize];
-            cached.snooping = Snooping::Fresh;
-            cached.snoop_tag = snoop.tag;
-            cached.snoop_invalidate = snoop.opcode == SnpOpcode::BiSnpInv as u8;
-            self.snoops.push(line);
+            for line in self.snoop_tags[snoop.tag as usize].each() {
+                let cached = &mut self.lines[line as usize];
+                cached.snooping = Snooping::Fresh;
+                cached.snoop_tag = snoop.tag;
+                cached.snoop_invalidate = snoop.invalidates();
+                self.snoops.push(line);
+            }
+            self.answers.begin(snoop, one_in(&mut self.rng, 2));
         }
         let ack = NdrOpcode::BiConflictAck as u8;
         for _ in 0..4 {
             let Some(ndr) = self.ndr.pop_any(self.now, &mut self.rng, |ndr| ndr.opcode == ack) else { break };
             if ndr.opcode == ack {
-                let line = self.snoop_tags[ndr.tag as usize] - 1;
+                let Some(line) = self.conflicting(ndr.tag) else {
+                    let why = "acknowledges no BIConflict, or one a second time";
+                    return Err(message("NDR", ndr.opcode, ndr.tag, None, why));
+                };
                 self.lines[line as usize].snooping = Snooping::Acknowledged;
                 continue;
             }

@@ -90,6 +90,10 @@ pub struct NastyStats {
     pub snooped: [[[u64; 2]; 2]; 4],
     /// Conflicts for an outstanding request, and for an outstanding write.
     pub conflicts: [u64; 2],
+    /// Snoops of one, two and four lines.
+    pub snoop_sizes: [u64; 3],
+    /// Blocks answered as a whole.
+    pub answered_blocks: u64,
     /// Silent changes of state.
     pub silent: u64,
     /// Stores into the cache.

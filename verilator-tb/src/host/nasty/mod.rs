@@ -34,6 +34,7 @@ mod snoops;
 pub use error::NastyError;
 pub use kind::{NastyStats, RequestKind};
 
+use super::answers::Answers;
 use super::oracle::{OracleError, PageMap};
 use super::wire::{Delay, Wire, below, one_in};
 use super::{Hpa, Oracle, State};
@@ -116,6 +117,8 @@ enum Event {
     Page(&'static str, u8, u64),
 }
 
+/// Lines being snooped at most. Each can have its write-back, whatever else is under way.
+const SNOOPED_LINES: usize = 4 * BI_TAGS;
 const HISTORY: usize = 1 << 17;
 const NONE: u16 = u16::MAX;
 /// A tag index that no transaction of the host has.
@@ -172,6 +175,21 @@ struct Transaction {
     live: bool,
 }
 
+/// Some of four aligned lines.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answered {
+    /// The first of the four.
+    first: u32,
+    /// Bit n: line `first + n`.
+    lines: u8,
+}
+
+impl Answered {
+    fn each(self) -> impl Iterator<Item = u32> {
+        (0..4).filter(move |n| self.lines >> n & 1 == 1).map(move |n| self.first + n)
+    }
+}
+
 /// A request outside the window: which parts of its answer came. One without data has had it.
 struct Outside {
     ndr: bool,
@@ -207,7 +225,7 @@ pub struct NastyHost {
     pages: Vec<u32>,
     /// Per page: lines whose last Cmp-E was not given up yet.
     writable: Vec<u64>,
-    /// Per page: snoops from their arrival until their commit slot.
+    /// Per page: lines from the arrival of their snoop until the slot for which it was sent.
     recalling: Vec<u32>,
     suspect: Vec<bool>,
     wronged: Vec<bool>,
@@ -215,8 +233,9 @@ pub struct NastyHost {
     free: Vec<u16>,
     outstanding: u32,
     salt: u16,
-    /// BITag -> line + 1.
-    snoop_tags: Vec<u32>,
+    /// BITag -> the lines whose answer has not left.
+    snoop_tags: Vec<Answered>,
+    answers: Answers,
     /// By tag.
     outside: HashMap<u16, Outside>,
     snoops: Vec<u32>,
@@ -224,7 +243,7 @@ pub struct NastyHost {
     frozen: bool,
     req: Wire<(M2sReq, u32)>,
     rwd: Wire<M2sRwd>,
-    birsp: Wire<(M2sBirsp, u32)>,
+    birsp: Wire<(M2sBirsp, Option<Answered>)>,
     ndr: Wire<S2mNdr>,
     drs: Wire<S2mDrs>,
     bisnp: Wire<S2mBisnp>,
@@ -257,8 +276,7 @@ impl NastyHost {
             snooped: false,
             fenced: false,
         };
-        // Every snoop can have its write-back, whatever else is under way.
-        let free = (0..config.levels.outstanding as u16 + BI_TAGS as u16).rev().collect();
+        let free = (0..config.levels.outstanding as u16 + SNOOPED_LINES as u16).rev().collect();
         Self {
             oracle,
             now: 0,
@@ -272,7 +290,8 @@ impl NastyHost {
             free,
             outstanding: 0,
             salt: rng.next_u32() as u16,
-            snoop_tags: vec![0; 1 << 16],
+            snoop_tags: vec![Answered::default(); 1 << 16],
+            answers: Answers::default(),
             outside: HashMap::new(),
             snoops: Vec::new(),
             phase: Phase { end: 0, rate: 0, outstanding: 0, pattern: Pattern::Uniform, quiet: 2 },
@@ -336,15 +355,14 @@ impl NastyHost {
         self.writable[line as usize / LINES_PER_PAGE] |= 1 << (line as usize % LINES_PER_PAGE);
     }
 
-    /// Snoops of this page that arrived and whose response has not passed its commit slot.
+    /// Lines of this page that were snooped, and the slot for which has not passed.
     pub fn recalling(&self, page: u32) -> u32 {
         self.recalling[page as usize]
     }
 
-    /// A snoop response of this page has passed its commit slot.
+    /// The slot for which this page was recalled has passed.
     pub fn recalled(&mut self, page: u32) {
-        let count = &mut self.recalling[page as usize];
-        *count = count.saturating_sub(1);
+        self.recalling[page as usize] = 0;
     }
 
     /// The page of the campaign at a page of the window.
@@ -498,20 +516,29 @@ impl NastyHost {
             ch.m2s_rwd.push_back(message);
         }
         if ch.m2s_birsp.len() < DEPTH
-            && let Some((message, line)) = self.birsp.pop(self.now)
+            && let Some((message, answer)) = self.birsp.pop(self.now)
         {
-            if line != u32::MAX {
-                self.over(line, message.tag);
+            if let Some(answer) = answer {
+                self.over(answer, message.tag);
             }
             ch.m2s_birsp.push_back(message);
         }
     }
 
-    /// A snoop is over: the next one of the line and with the tag may come.
-    fn over(&mut self, line: u32, tag: u16) {
-        self.snoop_tags[tag as usize] = 0;
-        self.lines[line as usize].snooped = false;
-        self.lines[line as usize].fenced = false;
+    /// The snoop of these lines is over: the next one of them may come, and with the last of them one with the tag.
+    fn over(&mut self, answer: Answered, tag: u16) {
+        self.snoop_tags[tag as usize].lines &= !answer.lines;
+        for line in answer.each() {
+            self.lines[line as usize].snooped = false;
+            self.lines[line as usize].fenced = false;
+        }
+    }
+
+    /// The line for which a BIConflict with this tag is not acknowledged.
+    fn conflicting(&self, tag: u16) -> Option<u32> {
+        self.snoop_tags[tag as usize]
+            .each()
+            .find(|&line| self.lines[line as usize].snooping == Snooping::Conflict)
     }
 
     // ---- Helpers

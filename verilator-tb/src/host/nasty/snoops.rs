@@ -40,9 +40,14 @@ impl NastyHost {
         false
     }
 
+    /// Says that a transaction of the line is under way. Of the lines of a block one at a time: the acknowledgement names
+    /// only the tag.
     fn conflict(&mut self, line: u32, why: usize) {
-        self.stats.conflicts[why] += 1;
         let tag = self.lines[line as usize].snoop_tag;
+        if self.conflicting(tag).is_some() {
+            return;
+        }
+        self.stats.conflicts[why] += 1;
         self.lines[line as usize].snooping = Snooping::Conflict;
         self.record(line, Event::Conflict(tag));
         let message = M2sRwd {
@@ -82,23 +87,28 @@ impl NastyHost {
 
     fn respond(&mut self, line: u32, response: RspOpcode) {
         let violations = self.config.violations;
+        let page = line as usize / LINES_PER_PAGE;
         let cached = &mut self.lines[line as usize];
         cached.snooping = Snooping::None;
         let tag = cached.snoop_tag;
+        let Some((mut message, lines)) = self.answers.ready(tag, line as u8 & 3, response) else { return };
+        let answer = Answered { first: line & !3, lines };
         if violations.lost && one_in(&mut self.rng, 1024) {
             self.stats.violations += 1;
-            self.suspect[line as usize / LINES_PER_PAGE] = true;
+            self.suspect[page] = true;
             // The device uses the tag again only when it has given the page up.
-            self.over(line, tag);
+            self.over(answer, tag);
             return;
         }
-        let mut opcode = response;
-        if violations.wrong && !self.wronged[line as usize / LINES_PER_PAGE] && one_in(&mut self.rng, 16) {
+        if violations.wrong && !self.wronged[page] && one_in(&mut self.rng, 16) {
             self.stats.violations += 1;
-            self.wronged[line as usize / LINES_PER_PAGE] = true;
-            opcode = RspOpcode::BiRspE;
+            self.wronged[page] = true;
+            message.opcode = message.opcode & 4 | RspOpcode::BiRspE as u8;
         }
-        self.record(line, Event::Respond(opcode as u8, tag));
-        self.birsp.push(self.now, (M2sBirsp { opcode: opcode as u8, tag }, line), &mut self.rng);
+        for line in answer.each() {
+            self.record(line, Event::Respond(message.opcode, tag));
+        }
+        self.stats.answered_blocks += (lines.count_ones() > 1) as u64;
+        self.birsp.push(self.now, (message, Some(answer)), &mut self.rng);
     }
 }
