@@ -60,7 +60,7 @@ mod tests {
         let status = RegisterValue { register: by_name("STATUS").unwrap(), value: 0b101 };
         assert_eq!(
             status.to_string(),
-            "0x048 STATUS          0x00000005 ready=0x1 busy=0x0 result=0x1 log=0x0"
+            "0x048 STATUS          0x00000005 ready=0x1 busy=0x0 result=0x1 tables=0x0 log=0x0"
         );
         let reset = RegisterValue { register: by_name("RESET").unwrap(), value: 0 };
         assert_eq!(reset.to_string(), "0x044 RESET           (write only)");

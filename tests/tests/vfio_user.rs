@@ -2,9 +2,9 @@
 
 use tempfile::TempDir;
 use tideline_driver::vfio_user::VfioUser;
-use tideline_driver::{Carrier, CarrierError, DmaRegion, Iova};
+use tideline_driver::{Arrival, Carrier, CarrierError, DmaRegion, Iova};
 use tideline_serve::{Background, CxlAttached};
-use tideline_tb::{LineDevice, ModelInMachine, RtlConfig, RtlDevice};
+use tideline_tb::{Attach, AxiAttached, LineDevice, ModelInMachine, RtlConfig, RtlDevice};
 
 const FRAMES: u32 = 80_000;
 
@@ -85,6 +85,12 @@ impl Carrier for Client {
     fn window_write(&mut self, offset: u64, data: &[u8]) -> Result<(), CarrierError> {
         self.carrier.window_write(offset, data)
     }
+    fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
+        self.carrier.flush(offset, len)
+    }
+    fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+        self.carrier.read_back(offset)
+    }
 }
 
 mod model {
@@ -96,6 +102,17 @@ mod rtl {
 
     fn device() -> RtlDevice {
         RtlDevice::new(&RtlConfig::prompt(FRAMES)).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    tideline_tests::for_carrier!(Client::of(device));
+}
+
+mod axi {
+    use super::{Attach, AxiAttached, Client, FRAMES, RtlConfig, RtlDevice};
+
+    fn device() -> AxiAttached {
+        let config = RtlConfig { attach: Attach::Axi, ..RtlConfig::prompt(FRAMES) };
+        AxiAttached::new(RtlDevice::new(&config).unwrap_or_else(|error| panic!("{error}")))
     }
 
     tideline_tests::for_carrier!(Client::of(device));

@@ -109,6 +109,9 @@ impl LineDevice for AxiAttached {
     fn host_memory(&mut self) -> &mut HostMemory {
         &mut self.rtl.host().memory.regions
     }
+    fn is_quiet(&self) -> bool {
+        self.rtl.is_quiet()
+    }
     fn cycle(&self) -> u64 {
         self.rtl.cycle()
     }

@@ -371,7 +371,9 @@ impl RtlDevice {
         let pins = self.sim.pins();
         let offers = pins.s2m_ndr.valid.get() | pins.s2m_drs.valid.get() | pins.s2m_bisnp.valid.get();
         let sends = self.m2s_req.valid() || self.m2s_rwd.valid() || self.m2s_birsp.valid();
-        offers == 0 && !sends && self.registers.is_idle() && self.dram.is_idle() && self.host.is_idle()
+        let idle =
+            self.axi.is_idle() && self.registers.is_idle() && self.dram.is_idle() && self.host.is_idle();
+        offers == 0 && !sends && idle
     }
 
     /// The interrupt request lines, one bit per vector, as of the last cycle.

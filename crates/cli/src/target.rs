@@ -1,5 +1,6 @@
 //! The options `--target` and `--attach`, and the device or machine behind them.
 
+use anyhow::bail;
 use clap::{Args, ValueEnum};
 use tideline_driver::Target as Name;
 use tideline_driver::{Carrier, Device, TargetError};
@@ -15,12 +16,20 @@ pub struct AnyTarget {
     /// vfio:BDF, a board that is bound to vfio-pci
     #[arg(long = "target", value_name = "TARGET", default_value = "rtl")]
     pub name: Name,
+    /// How a device of this process is attached to its host; others say themselves how they are
+    #[arg(long, value_enum)]
+    pub attach: Option<Attach>,
 }
 
 impl AnyTarget {
     /// Opens the device.
     pub fn open(&self) -> anyhow::Result<Device<Box<dyn Carrier>>> {
-        Ok(Device::open(open_carrier(&self.name, MachineConfig::default())?)?)
+        let here = matches!(self.name, Name::Model | Name::Rtl);
+        if self.attach.is_some() && !here {
+            bail!("--attach is for the targets model and rtl: {} is attached as it is", self.name);
+        }
+        let attach = self.attach.unwrap_or(Attach::Cxl).link();
+        Ok(Device::open(open_carrier(&self.name, MachineConfig { attach, ..MachineConfig::default() })?)?)
     }
 }
 

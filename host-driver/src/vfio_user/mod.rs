@@ -6,7 +6,7 @@
 
 pub mod wire;
 
-use crate::carrier::{Carrier, CarrierError, DmaRegion, Iova};
+use crate::carrier::{Arrival, Carrier, CarrierError, DmaRegion, Iova};
 use crate::shared_memory::SharedMapping;
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
@@ -469,6 +469,16 @@ impl Carrier for VfioUser {
             return Err(CarrierError::BadWindow { offset, size: self.window_bytes });
         }
         self.window_write(offset, data)
+    }
+
+    /// Nothing caches the window on this side: every access is a message that the device has answered.
+    fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
+        self.check_window(offset, len as usize)?;
+        Ok(Arrival::Proven)
+    }
+
+    fn read_back(&mut self, offset: u64) -> Result<(), CarrierError> {
+        self.window_read(offset, &mut [0])
     }
 
     fn window_read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), CarrierError> {

@@ -66,10 +66,10 @@ impl<const ROW: usize, const LANES: usize, const AW: usize> Logic for LaneRam<RO
 
     fn hdl(&self) -> Verilog {
         let enable = if LANES == 1 { "write_enable" } else { "write_enable[lane]" };
-        let slice = if ROW == 1 { "" } else { "[lane * LANE +: LANE]" };
+        let width = Self::LANE;
+        let slice = if ROW == 1 { String::new() } else { format!("[lane * {width} +: {width}]") };
         let body = format!(
-            r#"localparam LANE = {width};
-genvar lane;
+            r#"genvar lane;
 
 generate for (lane = 0; lane < {LANES}; lane = lane + 1) begin : lanes
     (* ram_style = "block", no_rw_check *)
@@ -85,7 +85,6 @@ generate for (lane = 0; lane < {LANES}; lane = lane + 1) begin : lanes
     end
 end endgenerate
 "#,
-            width = Self::LANE,
             range = range(Self::LANE),
             last = (1_usize << AW) - 1,
         );

@@ -27,7 +27,7 @@ use tideline_model::HostMemory;
 use tideline_tb::{DeviceError, LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
 
 /// Pages in use, all tracked.
-const PAGES: u32 = 4096;
+const PAGES: u32 = 2048;
 const LINES: u64 = PAGES as u64 * LINES_PER_PAGE as u64;
 /// Requests of a throughput run, each to a line of its own.
 const REQUESTS: u64 = 16_384;
@@ -83,6 +83,9 @@ struct Rtl {
     write_lines_per_cycle: f64,
     logged_write_lines_per_cycle: f64,
     mixed_lines_per_cycle: f64,
+    same_line_lines_per_cycle: f64,
+    same_page_lines_per_cycle: f64,
+    same_set_lines_per_cycle: f64,
     request_to_memory_cycles: u64,
     harvest_records_per_cycle: f64,
     recall_snoops_per_cycle: f64,
@@ -118,6 +121,12 @@ fn measure() -> Result<Results> {
     let logged_write_lines_per_cycle = runner.logged_writes()?;
     let read_lines_per_cycle = runner.reads()?;
     let mixed_lines_per_cycle = runner.mixed()?;
+    let same_line_lines_per_cycle = runner.walk(REQUESTS, |_| 7).context("reads of one line")?;
+    let same_page_lines_per_cycle =
+        runner.walk(REQUESTS, |n| n % LINES_PER_PAGE as u64).context("reads of one page")?;
+    // The device simulated has a cache of 512 sets: these are four pages of one set.
+    let same_set = |n| n % 4 * 512 * LINES_PER_PAGE as u64 + n / 4 % LINES_PER_PAGE as u64;
+    let same_set_lines_per_cycle = runner.walk(REQUESTS, same_set).context("reads of one set")?;
     let request_to_memory_cycles = runner.request_to_memory()?;
     let [recall_snoops_per_cycle, recall_block_snoops_per_cycle, recall_sparse_snoops_per_cycle] =
         [runner.recall(2, 1)?, runner.recall(1, 4)?, runner.recall(LINES_PER_PAGE as u64, 1)?];
@@ -142,6 +151,9 @@ fn measure() -> Result<Results> {
             write_lines_per_cycle,
             logged_write_lines_per_cycle,
             mixed_lines_per_cycle,
+            same_line_lines_per_cycle,
+            same_page_lines_per_cycle,
+            same_set_lines_per_cycle,
             request_to_memory_cycles,
             harvest_records_per_cycle,
             recall_snoops_per_cycle,
@@ -167,6 +179,9 @@ fn table(results: &Results) -> String {
         ("writes", format!("{:.3} lines per cycle", rtl.write_lines_per_cycle)),
         ("first writes, logged", format!("{:.3} lines per cycle", rtl.logged_write_lines_per_cycle)),
         ("half of each", format!("{:.3} lines per cycle", rtl.mixed_lines_per_cycle)),
+        ("reads of one line", format!("{:.3} lines per cycle", rtl.same_line_lines_per_cycle)),
+        ("reads of one page", format!("{:.3} lines per cycle", rtl.same_page_lines_per_cycle)),
+        ("reads of one set", format!("{:.3} lines per cycle", rtl.same_set_lines_per_cycle)),
         ("request to memory", format!("{} cycles", rtl.request_to_memory_cycles)),
         ("harvest", format!("{:.3} records per cycle", rtl.harvest_records_per_cycle)),
         ("recall", format!("{:.3} snoops per cycle", rtl.recall_snoops_per_cycle)),
@@ -257,7 +272,11 @@ impl Runner {
         device.map(range, Frame(0))?;
         let tracker = device.track_start(&[range])?;
         let window_base = device.window_base().0;
-        Ok(Self { device, window_base, range, _tracker: tracker, cycles: 0, simulated: Duration::ZERO })
+        let mut runner =
+            Self { device, window_base, range, _tracker: tracker, cycles: 0, simulated: Duration::ZERO };
+        // Every descriptor is in the cache: what is measured are hits.
+        runner.walk(u64::from(PAGES), |n| n * LINES_PER_PAGE as u64).context("first reads")?;
+        Ok(runner)
     }
 
     fn addr(&self, line: u64) -> u64 {
@@ -348,6 +367,13 @@ impl Runner {
         ensure!(logged == (0..REQUESTS).map(scattered).collect(), "the log does not name the lines written");
         ensure!(self.device.log_stop()? == LogStatus::default(), "the log lost records");
         Ok(rate)
+    }
+
+    /// Reads of lines chosen by their number; lines per cycle.
+    fn walk(&mut self, count: u64, line: impl Fn(u64) -> u64) -> Result<f64> {
+        let reads = (0..count).map(|n| self.read(line(n), n as u16, MetaValue::Shared)).collect();
+        let (cycles, _) = self.exchange(reads, vec![])?;
+        Ok(count as f64 / cycles as f64)
     }
 
     fn reads(&mut self) -> Result<f64> {

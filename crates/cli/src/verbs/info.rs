@@ -65,6 +65,7 @@ fn capability(&Capability { id, version, offset }: &Capability) -> String {
     let name = match id {
         1 => "track",
         2 => "recall",
+        3 => "log",
         _ => "unknown",
     };
     format!("{name} (identifier {id}, version {version}, at {offset:#05x})")

@@ -31,7 +31,8 @@ use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
 use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES, WINDOW_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{
-    ErrorBits, Frames, SpoolBase, Status, WindowBaseHi, WindowBaseLo, WindowSize, error_bit,
+    DescriptorBase, ErrorBits, Frames, SpoolBase, Status, TableInit, WindowBaseHi, WindowBaseLo, WindowSize,
+    error_bit,
 };
 use tideline_abi::slot::SlotKind;
 use tideline_model::Core;
@@ -315,9 +316,12 @@ fn drive(rtl: &RtlConfig, config: &AxiConfig, host: &mut Host) -> Result<(), Axi
         (WindowSize::OFFSET, WINDOW_PAGES as u32),
         (Frames::OFFSET, spool),
         (SpoolBase::OFFSET, spool),
+        (DescriptorBase::OFFSET, spool + super::SPOOL_FRAMES),
+        (TableInit::OFFSET, 1),
     ] {
         device.post_write32(offset, value);
     }
+    while Status(device.read32(&mut channels, Status::OFFSET)?).tables() == 0 {}
     let mut software = Software::new(&mut device, config);
     let (mut last_answer, mut answered) = (0, 0);
     let mut commits = Vec::new();
