@@ -3,7 +3,7 @@
 use crate::Outcome;
 use crate::meddler::Meddler;
 use crate::world::{
-    Buffer, Log, answer, expect, flush_if_needed, generator, line, pages, random_line, same_lines,
+    Buffer, Log, answer, expect, flush_if_needed, generator, give_up, line, pages, random_line, same_lines,
 };
 use rand::Rng;
 use std::collections::BTreeSet;
@@ -162,6 +162,7 @@ pub fn partial_nack_in_the_middle<C: Carrier>(mut device: Device<C>) -> Outcome 
     let behind = line(second.cursor + 2, 50);
     log.store(&mut device, behind)?;
     log.store(&mut device, line(0, 51))?;
+    flush_if_needed(&mut device, range)?;
     parts.rest(&mut device, &mut lines)?;
     assert!(lines.contains(&behind) && lines.is_disjoint(&refused));
     // The next epoch has what was refused, and what came too late.
@@ -183,7 +184,7 @@ pub fn partial_reset_between_parts<C: Carrier>(mut device: Device<C>) -> Outcome
     let (second, lost) = parts.next(&mut device)?;
     device.reset()?;
     expect(&mut device, &answer(Opcode::HarvestAck, second.sequence), Status::BadSequence)?;
-    device.recall(range, Recall::WritePermission)?;
+    give_up(&mut device, range, Recall::WritePermission)?;
     parts.rest(&mut device, &mut lines)?;
     assert!(lines.is_disjoint(&lost), "the cursor goes on behind them");
     let report = device.track_report(&tracker, Gather::Recall)?;

@@ -153,7 +153,7 @@ fn the_verbs_use_what_is_served() {
         assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
     }
     let run = tideline(&["regs", "--target", &name]);
-    assert!(run.stdout.contains("0x048 STATUS          0x00000001 ready=0x1"), "{}", run.stdout);
+    assert!(run.stdout.contains("0x048 STATUS          0x00000009 ready=0x1"), "{}", run.stdout);
     for verb in ["replay", "serve"] {
         let rest = if verb == "serve" { "--socket=x" } else { "x" };
         tideline(&[verb, "--target", &name, rest]).refused(&["must be simulated here"]);
