@@ -58,7 +58,8 @@ const CORE: &str = "tideline_core";
 const FRONT: &str = "tideline_axi_front";
 
 /// Where the front end offers the request with data at the head of its queue.
-const RWD_OFFER: &str = "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok;";
+const RWD_OFFER: &str =
+    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (place_valid || rwd_conflict);";
 
 fn patch(module: &'static str, anchor: &'static str, replacement: impl Into<String>) -> Patch {
     Patch { module, anchor, replacement: replacement.into() }
@@ -115,8 +116,8 @@ pub fn all() -> Vec<Mutation> {
             breaks: "A write-back by which the host keeps the line (meta value Any) clears `owned`.",
             patches: vec![patch(
                 RESOLVE,
-                "if (new_owned)",
-                "if (new_owned && !((slot[3:0] == SLOT_KIND_WRITE) && meta_any))",
+                "assign lane_after = {new_accessed, new_owned, new_dirty};",
+                "assign lane_after = {new_accessed, new_owned && !((slot[3:0] == SLOT_KIND_WRITE) && meta_any), new_dirty};",
             )],
         },
         Mutation {
@@ -134,7 +135,7 @@ pub fn all() -> Vec<Mutation> {
                     SNOOPER,
                     RWD_OFFER,
                     "reg [6:0] mutation_clock;\n    always @(posedge clk) mutation_clock <= rst ? 7'd0 : mutation_clock + \
-                     7'd1;\n    assign rwd_offer = writes_out_valid && !rwd_illegal && mutation_clock[6];",
+                     7'd1;\n    assign rwd_offer = writes_out_valid && !rwd_illegal && (place_valid || rwd_conflict) && mutation_clock[6];",
                 ),
             ],
         },
@@ -147,7 +148,7 @@ pub fn all() -> Vec<Mutation> {
                 patch(
                     SNOOPER,
                     RWD_OFFER,
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (rwd_conflict || !mutation_hold);",
+                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (rwd_conflict || (place_valid && !mutation_hold));",
                 ),
             ],
         },
@@ -160,7 +161,7 @@ pub fn all() -> Vec<Mutation> {
                 patch(
                     SNOOPER,
                     RWD_OFFER,
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && !(rwd_conflict && mutation_hold);",
+                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (rwd_conflict ? !mutation_hold : place_valid);",
                 ),
             ],
         },
@@ -177,7 +178,7 @@ pub fn all() -> Vec<Mutation> {
                     RESPONDER,
                     "assign decided_in_valid = result_valid && result[0] && (result_slot[3:0] != SLOT_KIND_WRITE);",
                     "wire acks_out_valid;\n    wire [18:0] acks_out_data;\n    \
-                     tideline_fifo_depth64_in_data19 acks (\n        .clk (clk), .rst (rst),\n        \
+                     tideline_fifo_depth256_in_data19 acks (\n        .clk (clk), .rst (rst),\n        \
                      .in_valid (result_valid && (result_slot[3:0] == 4'd2)), .in_ready (), .in_data (decided_in_data),\n        \
                      .out_valid (acks_out_valid), .out_ready (ndr_in_ready), .out_data (acks_out_data), .count ()\n    );\n    \
                      assign decided_in_valid = result_valid && result[0] && (result_slot[3:0] != SLOT_KIND_WRITE) && \

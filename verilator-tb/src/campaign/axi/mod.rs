@@ -336,7 +336,7 @@ fn drive(rtl: &RtlConfig, config: &AxiConfig, host: &mut Host) -> Result<(), Axi
             host.summary.snoops += u64::from(commit.slot.recalled);
             let model = lockstep(&mut core, &commit);
             let line = matches!(commit.slot.kind, SlotKind::Req | SlotKind::Write);
-            if model != commit || line && commit.lane.1 {
+            if model != commit || line && commit.slot.decodes && commit.lane.1 {
                 return Err(AxiError::Lockstep { device: Box::new(commit), model: Box::new(model) });
             }
         }
