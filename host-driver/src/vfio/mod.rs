@@ -40,6 +40,9 @@ use vfio_bindings::bindings::vfio::{
 use vfio_ioctls::{VfioContainer, VfioDevice};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
+/// The vector of the log. Whoever reads the log takes its interrupts, from the eventfd that the carrier hands out.
+const LOG_VECTOR: usize = 2;
+
 /// How long [`Carrier::wait`] waits for an interrupt.
 const WAIT: Duration = Duration::from_millis(1);
 /// Waits until a command counts as lost: a minute.
@@ -203,11 +206,13 @@ impl VfioCarrier {
         }
     }
 
-    /// Takes the interrupts that have arrived.
+    /// Takes the interrupts that have arrived, all but those of the log.
     fn take_interrupts(&mut self) {
-        for (count, event) in self.counts.iter_mut().zip(&self.interrupts) {
-            // Nothing to read means that none has come.
-            *count += event.read().unwrap_or(0);
+        for (vector, (count, event)) in self.counts.iter_mut().zip(&self.interrupts).enumerate() {
+            if vector != LOG_VECTOR {
+                // Nothing to read means that none has come.
+                *count += event.read().unwrap_or(0);
+            }
         }
     }
 }
@@ -314,7 +319,10 @@ impl Carrier for VfioCarrier {
     }
 
     fn wait(&mut self) -> Result<(), CarrierError> {
-        let mut polls: Vec<libc::pollfd> = (self.interrupts.iter().chain([&self.leaving]))
+        let driver_events =
+            self.interrupts.iter().enumerate().filter(|&(v, _)| v != LOG_VECTOR).map(|(_, e)| e);
+        let mut polls: Vec<libc::pollfd> = driver_events
+            .chain([&self.leaving])
             .map(|event| libc::pollfd { fd: event.as_raw_fd(), events: libc::POLLIN, revents: 0 })
             .collect();
         // SAFETY: the list is as long as it says. An interrupted call counts as a wait.

@@ -45,7 +45,7 @@ pub struct MissUnit<const SETS: usize> {
     pub clk: Signal<In, Clock>,
     /// Synchronous reset: nothing is under way, the tables are unknown.
     pub rst: Signal<In, Bit>,
-    /// DESCRIPTOR_BASE, the frame.
+    /// DESCRIPTOR_BASE, the frame; it counts when `init` comes.
     pub base: Signal<In, Frame>,
     /// Prepare the tables; ignored if they are ready or being prepared.
     pub init: Signal<In, Bit>,
@@ -167,6 +167,7 @@ pub struct MissUnit<const SETS: usize> {
     clear_next: Reg<Bits<32>>,
     clear_left: Reg<Bits<32>>,
     pages: Reg<Bits<32>>,
+    base_r: Reg<Frame>,
 
     found: Signal<Local, Bit>,
     found_entry: Signal<Local, Bits<ENTRY_BITS>>,
@@ -239,7 +240,8 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             clearing,
             clear_next,
             clear_left,
-            pages
+            pages,
+            base_r
         );
         self.chain.clock.next = self.clk.val();
         self.next.clock.next = self.clk.val();
@@ -254,7 +256,7 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.fetched.rst.next = self.rst.val();
         self.victims.clk.next = self.clk.val();
         self.victims.rst.next = self.rst.val();
-        self.base_address.next = bit_cast::<DPA_BITS, 26>(self.base.val()) << 12;
+        self.base_address.next = bit_cast::<DPA_BITS, 26>(self.base_r.q.val()) << 12;
 
         comment!("The oldest held page is replayed when nothing of it is in the pipeline any more.");
         self.hold_now.next = self.hold_r.q.val().get_bit(self.hold_out.q.val().index());
@@ -531,6 +533,7 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
                 self.ready.d.next = true;
             }
         } else if self.init.val() & !self.ready.q.val() {
+            self.base_r.d.next = self.base.val();
             self.pages.d.next = self.init_pages.val();
             self.clear_next.d.next = 0.into();
             self.clear_left.d.next = self.init_pages.val();

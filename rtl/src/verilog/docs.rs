@@ -26,8 +26,10 @@ pub(crate) fn module_docs(sources: &[(String, String)], name: &str) -> ModuleDoc
     let by_primitive = format!("Primitive::module(\"{name}\"");
     for (file, text) in sources {
         let Some(at) = text.find(&by_kernel).or_else(|| text.find(&by_primitive)) else { continue };
-        let fields = text[..at].rfind("Logic for ").and_then(|found| {
-            let rest = &text[found + "Logic for ".len()..];
+        // rustfmt puts `for` on the next line where there are many parameters.
+        let implemented = |found: usize| text[found + "Logic".len()..].trim_start().strip_prefix("for ");
+        let fields = text[..at].rmatch_indices("Logic").find_map(|(found, _)| {
+            let rest = implemented(found)?;
             let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_')?;
             fields(text, &rest[..end])
         });
