@@ -251,7 +251,10 @@ impl<'a> Campaign<'a> {
                 log.step(device, &mut self.channels, self.host.now())?;
             }
         }
-        software.step(device, &mut self.host, &mut self.channels, self.config, &mut self.counters)
+        software.step(device, &mut self.host, &mut self.channels, self.config, &mut self.counters)?;
+        // Cycles passed in register reads. What was committed in them comes before what the host now finds in the channels.
+        device.take_commits(&mut self.commits);
+        self.committed()
     }
 
     /// The slots of the last cycle: decided as the model decides, and no request among them of a page being recalled.
