@@ -2,8 +2,15 @@
 //!
 //! The host in between has no cache. A read is MemRd without a state, a write of a whole line is MemWr, of a part MemWrPtl
 //! with its byte enables; snoops are answered with BIRspI at once. The lines of one access are under way together.
+//!
+//! Writes are posted, as on PCIe: the next access does not wait for them if it is a write too. Reads and registers do: so a
+//! doorbell acts after all earlier writes to the window. A client may post thousands of narrow writes and then read; if each write
+//! waited for the device alone, the read would come after the time that clients wait for an answer. A host has one request per
+//! line under way (CXL 3.1, section 3.3.3): narrow writes to the line of the last one are merged into it while it is not sent,
+//! and others wait for it.
 
 use crate::Attached;
+use std::collections::HashMap;
 use std::ops::Range;
 use tideline_abi::cxl::{
     Channels, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, ReqOpcode, RspOpcode, RwdOpcode, SnpType,
@@ -23,6 +30,8 @@ pub struct CxlAttached<D> {
     base_hi: WindowBaseHi,
     /// Tag of the first line of the next access: late answers of an earlier one find nobody.
     next_tag: u16,
+    /// Posted writes that are not completed: tag and address.
+    posted: HashMap<u16, u64>,
 }
 
 /// The bytes of an access that lie in one line.
@@ -45,6 +54,8 @@ struct Answer {
 impl<D: LineDevice> CxlAttached<D> {
     /// Lines under way at most.
     const BATCH: usize = 1024;
+    /// Most posted writes at once: more would not make the device faster.
+    const POSTED: usize = 256;
     /// Cycles within which all of a batch must be answered: about two seconds of simulation.
     const PATIENCE: u64 = 400_000;
 
@@ -57,6 +68,7 @@ impl<D: LineDevice> CxlAttached<D> {
             base_lo: WindowBaseLo::default(),
             base_hi: WindowBaseHi::default(),
             next_tag: 0,
+            posted: HashMap::new(),
         }
     }
 
@@ -66,8 +78,39 @@ impl<D: LineDevice> CxlAttached<D> {
         base + offset
     }
 
-    /// Ticks until every request of a batch is answered. The requests are in the channels, tagged ascending.
-    fn answers(&mut self, count: usize, with_data: bool) -> Result<Vec<Answer>, DeviceError> {
+    /// Merges bytes into the last posted write, if it is of their line and surely not on the wires.
+    fn merge(&mut self, addr: u64, within: &Range<usize>, line: &Line) -> bool {
+        let waiting = self.channels.m2s_rwd.len();
+        let Some(last) = self.channels.m2s_rwd.back_mut().filter(|last| waiting > 1 && last.addr == addr)
+        else {
+            return false;
+        };
+        last.data[within.clone()].copy_from_slice(&line[within.clone()]);
+        last.be |= enables(within);
+        last.opcode = opcode(last.be) as u8;
+        true
+    }
+
+    /// Ticks until at most `left` posted writes are not completed.
+    fn settle(&mut self, left: usize) -> Result<(), DeviceError> {
+        let start = self.device.cycle();
+        while self.posted.len() > left {
+            self.tick()?;
+            let cycles = self.device.cycle() - start;
+            if cycles > Self::PATIENCE {
+                let what = format!("{} posted writes", self.posted.len());
+                // They are not waited for any more.
+                self.channels.m2s_rwd.truncate(1);
+                self.posted.clear();
+                return Err(DeviceError::Late { what, cycles });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ticks until every read of a batch is answered. The requests are in the channels, tagged ascending; no write is under
+    /// way.
+    fn answers(&mut self, count: usize) -> Result<Vec<Answer>, DeviceError> {
         let first = self.next_tag;
         self.next_tag = first.wrapping_add(count as u16);
         let mut answers = vec![Answer::default(); count];
@@ -78,7 +121,7 @@ impl<D: LineDevice> CxlAttached<D> {
             let ndr = self.channels.s2m_ndr.drain(..).map(|m| (m.tag, None));
             for (tag, data) in ndr.chain(self.channels.s2m_drs.drain(..).map(|m| (m.tag, Some(m.data)))) {
                 let Some(answer) = answers.get_mut(usize::from(tag.wrapping_sub(first))) else { continue };
-                let done = |a: &Answer| a.completed && (a.data.is_some() || !with_data);
+                let done = |a: &Answer| a.completed && a.data.is_some();
                 let before = done(answer);
                 match data {
                     Some(_) => answer.data = data,
@@ -90,7 +133,6 @@ impl<D: LineDevice> CxlAttached<D> {
             if cycles > Self::PATIENCE {
                 // What was not sent is never sent: its tags are not waited for any more.
                 self.channels.m2s_req.truncate(1);
-                self.channels.m2s_rwd.truncate(1);
                 return Err(DeviceError::Late { what: format!("{left} of {count} lines"), cycles });
             }
         }
@@ -110,6 +152,11 @@ fn parts(offset: u64, len: usize) -> Vec<Part> {
         done += taken;
     }
     parts
+}
+
+/// A write of the whole line, or of a part of it.
+fn opcode(be: u64) -> RwdOpcode {
+    if be == u64::MAX { RwdOpcode::MemWr } else { RwdOpcode::MemWrPtl }
 }
 
 /// Byte enables of some bytes of a line.
@@ -132,6 +179,11 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
             let answer = M2sBirsp::whole(&snoop, RspOpcode::BiRspI);
             self.channels.m2s_birsp.push_back(answer);
         }
+        if !self.posted.is_empty() {
+            for ndr in self.channels.s2m_ndr.drain(..) {
+                self.posted.remove(&ndr.tag);
+            }
+        }
         Ok(())
     }
 
@@ -140,7 +192,7 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
     }
 
     fn is_quiet(&self) -> bool {
-        self.channels.is_empty() && self.device.is_quiet()
+        self.channels.is_empty() && self.posted.is_empty() && self.device.is_quiet()
     }
 
     fn irq(&self) -> u32 {
@@ -148,10 +200,12 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
     }
 
     fn read32(&mut self, offset: u32) -> Result<u32, DeviceError> {
+        self.settle(0)?;
         self.device.read32(&mut self.channels, offset)
     }
 
     fn write32(&mut self, offset: u32, value: u32) -> Result<(), DeviceError> {
+        self.settle(0)?;
         self.device.write32(&mut self.channels, offset, value)?;
         match offset {
             WindowBaseLo::OFFSET => self.base_lo = WindowBaseLo(value),
@@ -170,6 +224,7 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
     }
 
     fn window_read(&mut self, offset: u64, buf: &mut [u8]) -> Result<(), DeviceError> {
+        self.settle(0)?;
         for batch in parts(offset, buf.len()).chunks(Self::BATCH) {
             for (index, part) in batch.iter().enumerate() {
                 self.channels.m2s_req.push_back(M2sReq {
@@ -181,7 +236,7 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
                     snp_type: SnpType::SnpCur as u8,
                 });
             }
-            let answers = self.answers(batch.len(), true)?;
+            let answers = self.answers(batch.len())?;
             for (part, answer) in batch.iter().zip(answers) {
                 let line = answer.data.unwrap_or([0xff; LINE_BYTES]);
                 buf[part.bytes.clone()].copy_from_slice(&line[part.within.clone()]);
@@ -191,24 +246,31 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
     }
 
     fn window_write(&mut self, offset: u64, data: &[u8]) -> Result<(), DeviceError> {
-        for batch in parts(offset, data.len()).chunks(Self::BATCH) {
-            for (index, part) in batch.iter().enumerate() {
-                let be = enables(&part.within);
-                let opcode = if be == u64::MAX { RwdOpcode::MemWr } else { RwdOpcode::MemWrPtl };
-                let mut line = [0; LINE_BYTES];
-                line[part.within.clone()].copy_from_slice(&data[part.bytes.clone()]);
-                self.channels.m2s_rwd.push_back(M2sRwd {
-                    opcode: opcode as u8,
-                    addr: self.address(part.line),
-                    tag: self.next_tag.wrapping_add(index as u16),
-                    meta_field: MetaField::Meta0State as u8,
-                    meta_value: MetaValue::Invalid as u8,
-                    snp_type: SnpType::SnpInv as u8,
-                    data: line,
-                    be,
-                });
+        for part in parts(offset, data.len()) {
+            let addr = self.address(part.line);
+            let mut line = [0; LINE_BYTES];
+            line[part.within.clone()].copy_from_slice(&data[part.bytes]);
+            if self.merge(addr, &part.within, &line) {
+                continue;
             }
-            self.answers(batch.len(), false)?;
+            self.settle(Self::POSTED - 1)?;
+            if self.posted.values().any(|&posted| posted == addr) {
+                self.settle(0)?;
+            }
+            let be = enables(&part.within);
+            let tag = self.next_tag;
+            self.next_tag = tag.wrapping_add(1);
+            self.posted.insert(tag, addr);
+            self.channels.m2s_rwd.push_back(M2sRwd {
+                opcode: opcode(be) as u8,
+                addr,
+                tag,
+                meta_field: MetaField::Meta0State as u8,
+                meta_value: MetaValue::Invalid as u8,
+                snp_type: SnpType::SnpInv as u8,
+                data: line,
+                be,
+            });
         }
         Ok(())
     }
@@ -217,6 +279,24 @@ impl<D: LineDevice> Attached for CxlAttached<D> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn posted_writes_do_not_wait_for_each_other() {
+        let device = tideline_tb::RtlDevice::new(&tideline_tb::RtlConfig::fast(4096)).unwrap();
+        let mut attached = CxlAttached::new(device, 4096);
+        let before = attached.cycle();
+        for n in 0..4000_u64 {
+            attached.window_write(n * 8, &n.to_le_bytes()).unwrap();
+            // Some lines a second time, while they are under way.
+            if n % 64 == 63 {
+                attached.window_write((n - 16) * 8, &(n - 16).to_le_bytes()).unwrap();
+            }
+        }
+        // Whoever reads waits for all of them.
+        attached.read32(WindowBaseLo::OFFSET).unwrap();
+        let cycles = attached.cycle() - before;
+        assert!(attached.posted.is_empty() && cycles < 2 * 4000, "{cycles} cycles");
+    }
 
     #[test]
     fn an_access_is_cut_into_lines() {

@@ -186,7 +186,8 @@ impl<A: Attached> Function<A> {
         Ok(())
     }
 
-    /// Writes a region. On return the device has taken the data.
+    /// Writes a region. What is written to the window is posted: it arrives before anything that is read or written elsewhere
+    /// afterwards.
     ///
     /// # Errors
     /// [`FunctionError`].
