@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::os::fd::RawFd;
 use std::ptr::NonNull;
 use tideline_abi::cxl::Line;
-use tideline_abi::geometry::LINE_BYTES;
+use tideline_abi::geometry::{LINE_BYTES, WINDOW_BYTES};
 
 /// Address that the device uses for host memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -158,6 +158,11 @@ pub trait Carrier {
 
     /// Frames of device memory, including those that the driver gives to the spool and the tables.
     fn frames(&self) -> u32;
+
+    /// Bytes of the window that the host reaches: what the device has, or less.
+    fn window_bytes(&self) -> u64 {
+        WINDOW_BYTES
+    }
 
     /// Loads a line of the window through the host's coherent caches. `offset` is a multiple of 64.
     ///
@@ -317,6 +322,9 @@ macro_rules! forward {
             }
             fn frames(&self) -> u32 {
                 (**self).frames()
+            }
+            fn window_bytes(&self) -> u64 {
+                (**self).window_bytes()
             }
             fn load_line(&mut self, offset: u64) -> Result<Line, CarrierError> {
                 (**self).load_line(offset)

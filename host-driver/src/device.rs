@@ -11,7 +11,7 @@ use tideline_abi::attach::Attach;
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag};
 use tideline_abi::cxl::Line;
 use tideline_abi::descriptor::Descriptor;
-use tideline_abi::geometry::PAGE_BYTES;
+use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
 use tideline_abi::regs::{
     self, AttachKind, BAR0_BYTES, CapHead, CapTrack, Ctrl, DescriptorBase, ErrorBits, Frames, ID_VALUE, Id,
     IntrEnable, IntrState, Param0, Param1, SpoolBase, TableInit, Version, WindowBaseHi, WindowBaseLo,
@@ -597,8 +597,10 @@ fn spool_frames(pages: u32) -> u32 {
 }
 
 /// Frames of the descriptors of a window of so many pages.
-fn descriptor_frames(pages: u32) -> u32 {
-    (pages as usize * size_of::<Descriptor>()).div_ceil(PAGE_BYTES) as u32
+fn table_frames(pages: u32) -> u32 {
+    let descriptors = pages as usize * size_of::<Descriptor>();
+    let page_list = (pages as usize).next_multiple_of(LINE_BYTES);
+    (descriptors + page_list).div_ceil(PAGE_BYTES) as u32
 }
 
 /// Reads the constant registers: is this a device for us, and of which size?
@@ -622,9 +624,9 @@ fn inspect<C: Carrier>(carrier: &mut C) -> Result<Info, Error> {
             right: "0 to 26",
         });
     }
-    let pages = 1u32 << page_bits;
+    let pages = (carrier.window_bytes() / PAGE_BYTES as u64).min(1 << page_bits) as u32;
     let frames = carrier.frames();
-    let tables = spool_frames(pages) + descriptor_frames(pages);
+    let tables = spool_frames(pages) + table_frames(pages);
     if frames <= tables {
         return Err(Error::TooFewFrames { frames, tables });
     }

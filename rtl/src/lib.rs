@@ -45,6 +45,7 @@ pub fn sources() -> &'static [(&'static str, &'static str)] {
         "blocks/snoop_picker.rs",
         "blocks/spool.rs",
         "blocks/summary.rs",
+        "blocks/page_list.rs",
         "blocks/transpose.rs",
         "blocks/ways.rs",
         "prim/cam.rs",

@@ -28,6 +28,8 @@ pub struct RtlConfig {
     pub attach: Attach,
     /// Pages of device memory.
     pub frames: u32,
+    /// The first of them that the memory controller cleared at power-on; those below hold anything.
+    pub cleared: u32,
     /// Device memory.
     pub dram: Timing,
     /// Host memory.
@@ -46,6 +48,7 @@ impl RtlConfig {
             seed: 0,
             attach: Attach::Cxl,
             frames,
+            cleared: u32::MAX,
             dram: Timing::steady(40),
             host: Timing::steady(200),
             channels: Pace::FULL,
@@ -58,6 +61,12 @@ impl RtlConfig {
         Self { dram: Timing::steady(4), host: Timing::steady(4), ..Self::fast(frames) }
     }
 
+    /// With a memory controller that clears device memory at power-on, from this frame on.
+    #[must_use]
+    pub const fn cleared_from(self, frame: u32) -> Self {
+        Self { cleared: frame, ..self }
+    }
+
     /// Random contents at power-on, and all that the protocols allow on every interface: for tests.
     pub const fn nasty(frames: u32, seed: u64) -> Self {
         Self {
@@ -65,6 +74,7 @@ impl RtlConfig {
             seed,
             attach: Attach::Cxl,
             frames,
+            cleared: u32::MAX,
             dram: Timing::nasty(),
             host: Timing::nasty(),
             channels: Pace::new(0.1, 16),
@@ -139,7 +149,11 @@ impl RtlDevice {
         let mut device = Self {
             sim: Sim::new(config.power_on),
             attach: config.attach,
-            dram: Subordinate::new(DeviceMemory::new(config.frames, seed()), config.dram.clone(), seed()),
+            dram: Subordinate::new(
+                DeviceMemory::new(config.frames, config.cleared, seed()),
+                config.dram.clone(),
+                seed(),
+            ),
             host: Subordinate::new(DmaMemory::default(), config.host.clone(), seed()),
             registers: LiteManager::new(config.registers, seed()),
             m2s_req: Source::new(config.channels, seed()),

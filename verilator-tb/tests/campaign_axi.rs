@@ -3,9 +3,7 @@
 
 use tideline_tb::RtlConfig;
 use tideline_tb::campaign::axi::{AxiConfig, AxiSummary, run_axi};
-
-/// Frames of device memory: what a campaign maps, and the spool.
-const FRAMES: u32 = 4096;
+use tideline_tb::campaign::{FRAMES, TABLES};
 
 fn pass(rtl: &RtlConfig, config: &AxiConfig) -> AxiSummary {
     run_axi(rtl, config).unwrap_or_else(|failure| panic!("{failure}\n{config:#x?}"))
@@ -20,7 +18,7 @@ fn number(variable: &str, default: u64) -> u64 {
 fn the_axi_attach_keeps_the_contract() {
     let seed = number("TIDELINE_SEED", 1);
     let config = AxiConfig { resets: 20, ..AxiConfig::new(seed, number("TIDELINE_REQUESTS", 1_000_000)) };
-    let summary = pass(&RtlConfig::nasty(FRAMES, seed), &config);
+    let summary = pass(&RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES), &config);
     println!("{summary}");
     assert_eq!(summary.missing(), Vec::<String>::new());
 }
@@ -28,7 +26,7 @@ fn the_axi_attach_keeps_the_contract() {
 #[test]
 fn at_full_speed() {
     let config = AxiConfig { outstanding: 64, command_rate: 1000, ..AxiConfig::new(2, 200_000) };
-    println!("{}", pass(&RtlConfig::fast(FRAMES), &config));
+    println!("{}", pass(&RtlConfig::fast(FRAMES).cleared_from(TABLES), &config));
 }
 
 #[test]
@@ -37,7 +35,11 @@ fn few_pages_many_pages_and_every_pace() {
         let pages = [2, 4, 12, 40, 100][seed as usize % 5];
         let outstanding = [1, 4, 64, 200][seed as usize % 4];
         let command_rate = [1000, 300, 20][seed as usize % 3];
-        let rtl = if seed % 4 == 0 { RtlConfig::fast(FRAMES) } else { RtlConfig::nasty(FRAMES, seed) };
+        let rtl = if seed % 4 == 0 {
+            RtlConfig::fast(FRAMES).cleared_from(TABLES)
+        } else {
+            RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES)
+        };
         pass(&rtl, &AxiConfig { pages, outstanding, command_rate, ..AxiConfig::new(seed, 20_000) });
     }
 }

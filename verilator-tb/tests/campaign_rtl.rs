@@ -1,11 +1,8 @@
 //! Random campaigns against the Verilated RTL. `TIDELINE_REQUESTS` makes the long ones longer, `TIDELINE_SEED` another.
 
 use tideline_tb::RtlConfig;
-use tideline_tb::campaign::{Config, Rtl, Summary, run};
+use tideline_tb::campaign::{Config, FRAMES, Rtl, Summary, TABLES, run};
 use tideline_tb::host::{Levels, Violations};
-
-/// Frames of device memory: what a campaign maps, and the spool.
-const FRAMES: u32 = 4096;
 
 fn pass(rtl: &RtlConfig, config: &Config) -> Summary {
     let device = Rtl::new(rtl).unwrap_or_else(|e| panic!("{e}"));
@@ -22,7 +19,7 @@ const REQUESTS: u64 = 10_000_000;
 
 fn half(seed: u64) {
     let config = Config { resets: 20, ..Config::new(seed, number("TIDELINE_REQUESTS", REQUESTS) / 2) };
-    let summary = pass(&RtlConfig::nasty(FRAMES, seed), &config);
+    let summary = pass(&RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES), &config);
     println!("{summary}");
     assert_eq!(summary.missing_rows(), Vec::<String>::new());
 }
@@ -42,7 +39,7 @@ fn at_full_speed() {
     // Memory and channels without pauses, a host that answers at once: the device's own hazards are the closest.
     let levels = Levels { rate: 1024, late: false, back_pressure: false, ..Levels::default() };
     let config = Config { levels, harvest_rate: 1000, ..Config::new(2, 300_000) };
-    println!("{}", pass(&RtlConfig::fast(FRAMES), &config));
+    println!("{}", pass(&RtlConfig::fast(FRAMES).cleared_from(TABLES), &config));
 }
 
 #[test]
@@ -55,7 +52,11 @@ fn few_pages_many_pages_and_every_pace() {
             late: seed % 2 == 0,
             back_pressure: seed % 3 != 0,
         };
-        let rtl = if seed % 4 == 0 { RtlConfig::fast(FRAMES) } else { RtlConfig::nasty(FRAMES, seed) };
+        let rtl = if seed % 4 == 0 {
+            RtlConfig::fast(FRAMES).cleared_from(TABLES)
+        } else {
+            RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES)
+        };
         let harvest_rate = [1000, 300, 20][seed as usize % 3];
         pass(
             &rtl,
@@ -69,7 +70,7 @@ fn the_rtl_shrugs_off_violations() {
     for seed in 200..204 {
         let violations = Violations { illegal: true, stray: true, outside: true, wrong: true, lost: false };
         let config = Config { violations, progress: 0, ..Config::new(seed, 30_000) };
-        let summary = pass(&RtlConfig::nasty(FRAMES, seed), &config);
+        let summary = pass(&RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES), &config);
         assert!(summary.host.violations > 100, "{summary}");
     }
 }
@@ -79,7 +80,7 @@ fn the_rtl_survives_lost_snoop_responses() {
     for seed in 300..303 {
         let violations = Violations { lost: true, ..Violations::default() };
         let config = Config { violations, recall_timeout: 30_000, progress: 0, ..Config::new(seed, 30_000) };
-        let summary = pass(&RtlConfig::nasty(FRAMES, seed), &config);
+        let summary = pass(&RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES), &config);
         assert!(summary.software.timeouts > 0, "{summary}");
     }
 }

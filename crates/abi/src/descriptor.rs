@@ -94,6 +94,8 @@ impl Control {
         recall, with_recall, 8);
     flag!(/// Reads are tracked too.
         track_accessed, with_track_accessed, 9);
+    flag!(/// The page's byte in the page list is set: it may have dirty, owned or accessed lines.
+        listed, with_listed, 10);
     /// Frame number, 26 bits.
     pub const fn frame(self) -> u32 {
         (self.0 >> 12) as u32 & ((1 << FRAME_BITS) - 1)
@@ -124,6 +126,8 @@ bit_names! {
         CACHED = 7;
         /// Control word: track-accessed flag.
         TRACK_ACCESSED = 9;
+        /// Control word: listed flag.
+        LISTED = 10;
         /// Control word: first bit of the frame number.
         FRAME = 12;
     }

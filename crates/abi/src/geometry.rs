@@ -7,11 +7,15 @@ pub const PAGE_BYTES: usize = 4096;
 /// Lines of a page.
 pub const LINES_PER_PAGE: usize = 64;
 
-/// Address bits of a page index in the window of this build: 65,536 pages, 256 MiB.
-pub const PAGE_BITS: usize = 16;
-/// Pages of the window of this build.
-pub const WINDOW_PAGES: usize = 1 << PAGE_BITS;
-/// Bytes of the window of this build.
+/// Address bits of a page index of this build.
+pub const PAGE_BITS: usize = 24;
+/// Most pages of a window: 16,777,216, 64 GiB.
+pub const MAX_PAGES: usize = 1 << PAGE_BITS;
+/// Pages of a group: those whose bytes in the page list fill eight lines of device memory, and that share a bit on chip.
+pub const GROUP_PAGES: usize = 512;
+/// Pages of the window that BAR2 of the PCI function and the simulated machine have: 65,536.
+pub const WINDOW_PAGES: usize = 1 << 16;
+/// Bytes of that window: 256 MiB.
 pub const WINDOW_BYTES: u64 = (WINDOW_PAGES * PAGE_BYTES) as u64;
 /// Width of a frame number: 38-bit device physical addresses, 256 GiB.
 pub const FRAME_BITS: usize = 26;
@@ -32,8 +36,8 @@ const _: () = assert!(PAGE_BYTES == LINE_BYTES * LINES_PER_PAGE);
 
 /// The sizes that hardware kernels name, as `u64`.
 pub mod size {
-    /// Pages of the window of this build.
-    pub const WINDOW_PAGES: u64 = super::WINDOW_PAGES as u64;
+    /// Most pages of a window.
+    pub const MAX_PAGES: u64 = super::MAX_PAGES as u64;
     /// Recall contexts.
     pub const RECALL_CONTEXTS: u64 = super::RECALL_CONTEXTS as u64;
     /// Back-invalidate tags.

@@ -75,7 +75,7 @@ pub fn named_constants() -> Vec<(String, u64)> {
     }
     use geometry::size;
     for (name, value) in [
-        ("WINDOW_PAGES", size::WINDOW_PAGES),
+        ("MAX_PAGES", size::MAX_PAGES),
         ("RECALL_CONTEXTS", size::RECALL_CONTEXTS),
         ("BI_TAGS", size::BI_TAGS),
         ("DEFERRED_ENTRIES", size::DEFERRED_ENTRIES),

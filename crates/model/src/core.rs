@@ -1,11 +1,12 @@
 //! The descriptors of the window.
 
 use crate::resolve::{Masks, resolve};
+use std::collections::BTreeMap;
 use tideline_abi::descriptor::Control;
-use tideline_abi::geometry::WINDOW_PAGES;
+use tideline_abi::geometry::MAX_PAGES;
 use tideline_abi::slot::{Slot, SlotResult};
 
-/// Control word and masks of every page of the window, changed by commit slots only.
+/// Control word and masks of every page of the largest window, changed by commit slots only.
 ///
 /// Free of time, channels and memory: feed it the slots of any device in its order and it says what each must
 /// answer.
@@ -22,18 +23,19 @@ use tideline_abi::slot::{Slot, SlotResult};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Core {
-    pages: Vec<(Control, Masks)>,
+    /// Those that a slot named.
+    pages: BTreeMap<u32, (Control, Masks)>,
 }
 
 impl Core {
     /// Power-on state: every page unmapped.
     pub fn new() -> Self {
-        Self { pages: vec![Default::default(); WINDOW_PAGES] }
+        Self { pages: BTreeMap::new() }
     }
 
-    /// Passes one slot. A page index is taken modulo the window.
+    /// Passes one slot. A page index is taken modulo the largest window.
     pub fn commit(&mut self, slot: &Slot) -> SlotResult {
-        let page = &mut self.pages[slot.page as usize % WINDOW_PAGES];
+        let page = self.pages.entry(slot.page % MAX_PAGES as u32).or_default();
         let (result, control, masks) = resolve(slot, page.0, page.1);
         *page = (control, masks);
         result
@@ -41,12 +43,17 @@ impl Core {
 
     /// Control word of a page.
     pub fn control(&self, page: u32) -> Control {
-        self.pages[page as usize % WINDOW_PAGES].0
+        self.pages.get(&(page % MAX_PAGES as u32)).copied().unwrap_or_default().0
     }
 
     /// Masks of a page.
     pub fn masks(&self, page: u32) -> Masks {
-        self.pages[page as usize % WINDOW_PAGES].1
+        self.pages.get(&(page % MAX_PAGES as u32)).copied().unwrap_or_default().1
+    }
+
+    /// The first page of a range that some slot named; all others are as after power-on.
+    pub fn next_known(&self, pages: std::ops::Range<u32>) -> Option<u32> {
+        if pages.is_empty() { None } else { self.pages.range(pages).next().map(|(&page, _)| page) }
     }
 }
 
@@ -66,7 +73,7 @@ mod tests {
         let mut core = Core::new();
         let map = Slot {
             kind: SlotKind::Map,
-            page: WINDOW_PAGES as u32 + 3,
+            page: MAX_PAGES as u32 + 3,
             line: 255,
             decodes: true,
             timed_out: false,

@@ -372,6 +372,10 @@ impl Carrier for VfioCarrier {
         self.frames
     }
 
+    fn window_bytes(&self) -> u64 {
+        self.window.len() as u64
+    }
+
     fn load_line(&mut self, offset: u64) -> Result<Line, CarrierError> {
         let mut line = [0; LINE_BYTES];
         self.window_read(offset, &mut line)?;

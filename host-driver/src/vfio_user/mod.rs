@@ -455,6 +455,10 @@ impl Carrier for VfioUser {
         self.frames
     }
 
+    fn window_bytes(&self) -> u64 {
+        self.window_bytes
+    }
+
     fn load_line(&mut self, offset: u64) -> Result<Line, CarrierError> {
         let mut line = [0; LINE_BYTES];
         if !offset.is_multiple_of(LINE_BYTES as u64) {

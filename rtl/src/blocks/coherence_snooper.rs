@@ -17,6 +17,7 @@ use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 use tideline_abi::cxl::{m2s_req, m2s_rwd, meta_field};
+use tideline_abi::geometry::PAGE_BITS;
 use tideline_abi::slot::slot_kind;
 
 /// A pass over the deferred queue.
@@ -97,6 +98,8 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub room: Signal<In, Bit>,
     /// The miss unit has a place for a request or a page slot.
     pub room_low: Signal<In, Bit>,
+    /// The page list has a place for every slot in the pipeline: without it nothing enters.
+    pub list_room: Signal<In, Bit>,
     /// A fill or a pass of a descriptor is offered.
     pub fill_valid: Signal<In, Bit>,
     /// Its slot.
@@ -199,7 +202,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.m2s_req.ready.next = self.requests.in_ready.val();
         self.requests.in_data.next.page = 0.into();
         if self.req_decodes.val() {
-            self.requests.in_data.next.page = self.req_offset.val().get_bits::<16>(0);
+            self.requests.in_data.next.page = self.req_offset.val().get_bits::<PAGE_BITS>(0);
         }
         self.requests.in_data.next.line = self.m2s_req.addr.val().get_bits::<6>(6);
         self.requests.in_data.next.decodes = self.req_decodes.val();
@@ -275,7 +278,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.m2s_rwd.ready.next = self.writes.in_ready.val();
         self.rwd.next.page = 0.into();
         if self.rwd_decodes.val() {
-            self.rwd.next.page = self.rwd_offset.val().get_bits::<16>(0);
+            self.rwd.next.page = self.rwd_offset.val().get_bits::<PAGE_BITS>(0);
         }
         self.rwd.next.line = self.m2s_rwd.addr.val().get_bits::<6>(6);
         self.rwd.next.decodes = self.rwd_decodes.val();
@@ -311,15 +314,15 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
             & (self.place_valid.val() | self.rwd_conflict.val());
 
         comment!("One of six is granted.");
-        self.offers.next = self.enable.val() & self.room.val();
-        self.offers_low.next = self.enable.val() & self.room_low.val();
+        self.offers.next = self.enable.val() & self.room.val() & self.list_room.val();
+        self.offers_low.next = self.enable.val() & self.room_low.val() & self.list_room.val();
         self.arbiter.request.next = bits::<6>(0)
             .replace_bit(0, self.rwd_offer.val() & self.offers.val())
             .replace_bit(1, self.response_valid.val() & self.offers.val())
             .replace_bit(2, self.chosen_valid.val() & self.offers_low.val())
             .replace_bit(3, self.page_valid.val() & self.offers_low.val())
-            .replace_bit(4, self.fill_valid.val())
-            .replace_bit(5, self.replay_valid.val());
+            .replace_bit(4, self.fill_valid.val() & self.list_room.val())
+            .replace_bit(5, self.replay_valid.val() & self.list_room.val());
         self.arbiter.rows.next = bits::<6>(0)
             .replace_bit(3, true)
             .replace_bit(4, self.fill_entry.val().fill)

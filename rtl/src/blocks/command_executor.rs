@@ -15,6 +15,7 @@
 //! # Timing
 //! Some 10 cycles per command beside the latency of host memory.
 
+use super::types::BOUND_BITS;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 use tideline_abi::command::{opcode, result_flag, status};
@@ -145,9 +146,9 @@ pub struct CommandExecutor {
     /// Flags.
     pub walk_flags: Signal<Out, Bits<8>>,
     /// First page.
-    pub walk_page: Signal<Out, Bits<17>>,
+    pub walk_page: Signal<Out, Bits<BOUND_BITS>>,
     /// Page behind the last.
-    pub walk_end: Signal<Out, Bits<17>>,
+    pub walk_end: Signal<Out, Bits<BOUND_BITS>>,
     /// First frame.
     pub walk_frame: Signal<Out, Bits<26>>,
     /// Most records.
@@ -157,7 +158,7 @@ pub struct CommandExecutor {
     /// It has ended.
     pub walk_done: Signal<In, Bit>,
     /// First page not done.
-    pub walk_cursor: Signal<In, Bits<17>>,
+    pub walk_cursor: Signal<In, Bits<BOUND_BITS>>,
     /// A page was in the wrong state.
     pub walk_failed: Signal<In, Bit>,
     /// A recall timed out.
@@ -216,8 +217,8 @@ pub struct CommandExecutor {
     run_flags: Reg<Bits<8>>,
     run_cid: Reg<Bits<16>>,
     run_aborted: Reg<Bit>,
-    run_cursor: Reg<Bits<17>>,
-    run_first: Reg<Bits<17>>,
+    run_cursor: Reg<Bits<BOUND_BITS>>,
+    run_first: Reg<Bits<BOUND_BITS>>,
     run_failed: Reg<Bit>,
     run_timed_out: Reg<Bit>,
     run_partial: Reg<Bit>,
@@ -479,11 +480,11 @@ impl Logic for CommandExecutor {
             }
         }
         self.walk_flags.next = self.flags.val();
-        self.walk_page.next = self.page.val().get_bits::<17>(0);
+        self.walk_page.next = self.page.val().get_bits::<BOUND_BITS>(0);
         if self.is_harvest.val() & self.cursor.val().any() {
-            self.walk_page.next = self.cursor.val().get_bits::<17>(0);
+            self.walk_page.next = self.cursor.val().get_bits::<BOUND_BITS>(0);
         }
-        self.walk_end.next = self.end.val().get_bits::<17>(0);
+        self.walk_end.next = self.end.val().get_bits::<BOUND_BITS>(0);
         self.walk_frame.next = self.arg.val().get_bits::<26>(0);
         self.walk_records.next = self.param.val();
         self.spool_begin.next = self.start_harvest.val();
@@ -677,7 +678,7 @@ impl Logic for CommandExecutor {
                         self.out_sequence.d.next = self.sequence.q.val();
                         self.out_records.d.next = self.spool_made.val();
                     }
-                    self.out_cursor.d.next = bit_cast::<32, 17>(self.run_cursor.q.val());
+                    self.out_cursor.d.next = bit_cast::<32, BOUND_BITS>(self.run_cursor.q.val());
                     self.out_detail.d.next = false;
                     self.state.d.next = ExecState::Complete;
                 } else if self.fence.q.val() == FenceState::Ended {

@@ -23,6 +23,7 @@ use super::host_port::HostPort;
 use super::log_ring::LogRing;
 use super::memory_port::MemoryPort;
 use super::miss_unit::MissUnit;
+use super::page_list::PageList;
 use super::range_walker::RangeWalker;
 use super::recall_engine::RecallEngine;
 use super::responder::Responder;
@@ -135,6 +136,7 @@ pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const R
     memory: MemoryPort,
     recall: RecallEngine,
     summary: Summary,
+    page_list: PageList,
     walker: RangeWalker,
     spool: Spool,
     executor: CommandExecutor,
@@ -196,6 +198,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.recall.rst.next = self.rst.val();
         self.summary.clk.next = self.clk.val();
         self.summary.rst.next = self.rst.val();
+        self.page_list.clk.next = self.clk.val();
+        self.page_list.rst.next = self.rst.val();
         self.walker.clk.next = self.clk.val();
         self.walker.rst.next = self.rst.val();
         self.spool.clk.next = self.clk.val();
@@ -225,8 +229,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             bit_cast::<40, 20>(self.csr.value[reg::WINDOW_BASE_LO].val().get_bits::<20>(12))
                 | (bit_cast::<40, 20>(self.csr.value[reg::WINDOW_BASE_HI].val().get_bits::<20>(0)) << 20);
         self.wanted_pages.next = self.csr.value[reg::WINDOW_SIZE].val();
-        if self.csr.value[reg::WINDOW_SIZE].val() > size::WINDOW_PAGES {
-            self.wanted_pages.next = size::WINDOW_PAGES.into();
+        if self.csr.value[reg::WINDOW_SIZE].val() > size::MAX_PAGES {
+            self.wanted_pages.next = size::MAX_PAGES.into();
         }
         self.misses.base.next = self.csr.value[reg::DESCRIPTOR_BASE].val().get_bits::<26>(0);
         self.misses.init.next = self.csr.written[reg::TABLE_INIT].val() & self.csr.wdata.val().get_bit(0);
@@ -310,8 +314,12 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.spool.result_slot.next = self.pipeline.result_slot.val();
         self.spool.result.next = self.pipeline.result.val();
         self.summary.set.next = self.pipeline.summary_set.val();
-        self.summary.clear.next = self.pipeline.summary_clear.val();
         self.summary.page.next = self.pipeline.result_slot.val().page;
+        self.page_list.set.next = self.pipeline.list.val();
+        self.page_list.clear.next = self.pipeline.unlist.val();
+        self.page_list.page.next = self.pipeline.result_slot.val().page;
+        self.page_list.base.next = self.misses.list_base.val();
+        self.snooper.list_room.next = self.page_list.room.val();
 
         comment!("Memory and answers.");
         self.responder.take_ndr.next = self.snooper.take_ndr.val();
@@ -336,6 +344,18 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.misses.read_error.next = self.memory.descriptor_error.val();
         self.misses.write_ready.next = self.memory.descriptor_write_ready.val();
         self.misses.write_done.next = self.memory.descriptor_write_done.val();
+        self.memory.list_read_valid.next = self.page_list.read_valid.val();
+        self.memory.list_read_address.next = self.page_list.read_address.val();
+        self.memory.list_write_valid.next = self.page_list.write_valid.val();
+        self.memory.list_write_address.next = self.page_list.write_address.val();
+        self.memory.list_write_strobe.next = self.page_list.write_strobe.val();
+        self.memory.list_write_data.next = self.page_list.write_data.val();
+        self.page_list.read_ready.next = self.memory.list_read_ready.val();
+        self.page_list.read_data_valid.next = self.memory.list_data_valid.val();
+        self.page_list.read_data.next = self.memory.descriptor_data.val();
+        self.page_list.read_error.next = self.memory.descriptor_error.val();
+        self.page_list.write_ready.next = self.memory.list_write_ready.val();
+        self.page_list.write_done.next = self.memory.list_write_done.val();
         self.memory.spool_write_valid.next = self.spool.write_valid.val();
         self.memory.spool_write_address.next = self.spool.write_address.val();
         self.memory.spool_write_data.next = self.spool.write_data.val();
@@ -365,14 +385,20 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.walker.wrong_page.next = self.recall.wrong_page.val();
         self.walker.recall_timed_out.next = self.recall.timed_out.val();
         self.walker.records_made.next = self.spool.made.val();
-        self.walker.upper.next = self.summary.upper.val();
-        self.walker.group_valid.next = self.summary.group_valid.val();
-        self.walker.group_pages.next = self.summary.group_pages.val();
-        self.summary.upper_index.next = self.walker.upper_index.val();
-        self.summary.upper_clear.next = self.walker.upper_clear.val();
-        self.summary.upper_set.next = self.walker.upper_set.val();
+        self.walker.word_valid.next = self.summary.word_valid.val();
+        self.walker.groups.next = self.summary.groups.val();
+        self.walker.group_done.next = self.summary.group_done.val();
+        self.walker.list_ready.next = self.page_list.group_ready.val();
+        self.walker.list_valid.next = self.page_list.word_valid.val();
+        self.walker.list_pages.next = self.page_list.word.val();
+        self.summary.word_read.next = self.walker.word_read.val();
+        self.summary.word.next = self.walker.word.val();
         self.summary.group.next = self.walker.group.val();
-        self.summary.group_read.next = self.walker.group_read.val();
+        self.summary.group_clear.next = self.walker.group_clear.val();
+        self.summary.group_set.next = self.walker.group_set.val();
+        self.page_list.group_valid.next = self.walker.list_ask.val();
+        self.page_list.group.next = self.walker.group.val();
+        self.page_list.word_ready.next = self.walker.list_take.val();
 
         comment!("Commands.");
         self.executor.ready.next = self.ready.val();

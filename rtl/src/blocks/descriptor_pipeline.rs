@@ -1,8 +1,8 @@
 //! The line pipeline: one slot per cycle looks up its page's descriptor, decides, and writes it back. Nothing stalls inside.
 //!
-//! Descriptors lie in device memory; here is a set-associative cache of them. On chip a descriptor is a control word, two
-//! *marks* (`cached`; changed since it was filled in) and a row of 64 lanes. A line slot writes one lane and the marks, a page
-//! slot all of it.
+//! Descriptors lie in device memory; here is a set-associative cache of them. On chip a descriptor is a control word, three
+//! *marks* (`cached`; changed since it was filled in; listed) and a row of 64 lanes. A line slot writes one lane and the marks, a
+//! page slot all of it.
 //!
 //! # Operation
 //! * A *slot* whose page is in the cache commits. One whose page is not, or has slots waiting already, is diverted to the
@@ -59,10 +59,12 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     pub result: Signal<Out, ResultBits>,
     /// CTRL.grant_exclusive as it decided.
     pub result_exclusive: Signal<Out, Bit>,
-    /// Its page has dirty, owned or accessed lines: the summary must say so.
+    /// Its page has got dirty, owned or accessed lines, or a page slot left some: the summary must say so.
     pub summary_set: Signal<Out, Bit>,
+    /// Its page has got the first of them: the page list must say so.
+    pub list: Signal<Out, Bit>,
     /// Its page has none any more.
-    pub summary_clear: Signal<Out, Bit>,
+    pub unlist: Signal<Out, Bit>,
     /// Dirty bit of the line after a line slot.
     pub result_dirty: Signal<Out, Bit>,
     /// Owned bit of the line after a line slot.
@@ -96,7 +98,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     tags: LaneRam<TAGS, WAYS, SETS>,
     rows: LaneRam<ROW_BITS, 64, ROWS>,
     controls: Ram<ControlBits, ROWS>,
-    marks: Ram<Bits<2>, ROWS>,
+    marks: Ram<Bits<3>, ROWS>,
     tag_match: TagMatch<TAGS, WAYS>,
     tag_pick: TagPick<TAGS, WAYS>,
     tag_spread: TagSpread<TAGS, WAYS>,
@@ -134,7 +136,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     victim_5: Reg<TagEntryBits>,
     lanes_5: Reg<Row>,
     control_5: Reg<ControlBits>,
-    marks_5: Reg<Bits<2>>,
+    marks_5: Reg<Bits<3>>,
     fill_5: Reg<Bits<512>>,
     valid_6: Reg<Bit>,
     slot_6: Reg<SlotBits>,
@@ -145,7 +147,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     masks_6: Reg<Row>,
     lane_6: Reg<LaneBits>,
     control_6: Reg<ControlBits>,
-    marks_6: Reg<Bits<2>>,
+    marks_6: Reg<Bits<3>>,
     fill_6: Reg<Bits<512>>,
     waits_6: Reg<Bit>,
     same_6: Reg<Bit>,
@@ -164,14 +166,15 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     result_7: Reg<ResultBits>,
     exclusive_7: Reg<Bit>,
     set_7: Reg<Bit>,
-    clear_7: Reg<Bit>,
+    list_7: Reg<Bit>,
+    unlist_7: Reg<Bit>,
     line_write_7: Reg<Bit>,
     row_write_7: Reg<Bit>,
     row_7: Reg<Bits<ROWS>>,
     lane_7: Reg<LaneBits>,
     lanes_7: Reg<Row>,
     control_7: Reg<ControlBits>,
-    marks_7: Reg<Bits<2>>,
+    marks_7: Reg<Bits<3>>,
     done_7: Reg<Bit>,
     pass_7: Reg<Bit>,
     entry_7: Reg<Bits<ENTRY_BITS>>,
@@ -183,21 +186,21 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     row_8: Reg<Bits<ROWS>>,
     line_8: Reg<Bits<6>>,
     lane_8: Reg<LaneBits>,
-    marks_8: Reg<Bits<2>>,
+    marks_8: Reg<Bits<3>>,
     line_write_9: Reg<Bit>,
     row_9: Reg<Bits<ROWS>>,
     line_9: Reg<Bits<6>>,
     lane_9: Reg<LaneBits>,
-    marks_9: Reg<Bits<2>>,
+    marks_9: Reg<Bits<3>>,
     lane_10: Reg<LaneBits>,
-    marks_10: Reg<Bits<2>>,
+    marks_10: Reg<Bits<3>>,
 
     free_ways: Signal<Local, Bits<WAYS>>,
     victim_way: Signal<Local, Bits<WAYS>>,
     fills_3: Signal<Local, Bit>,
     fill_masks: Signal<Local, Row>,
     lane_now: Signal<Local, LaneBits>,
-    marks_now: Signal<Local, Bits<2>>,
+    marks_now: Signal<Local, Bits<3>>,
     control_now: Signal<Local, ControlBits>,
     needs_none: Signal<Local, Bit>,
     decides: Signal<Local, Bit>,
@@ -211,7 +214,12 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     owned_out: Signal<Local, LineMask>,
     accessed_out: Signal<Local, LineMask>,
     control_out: Signal<Local, ControlBits>,
-    marks_out: Signal<Local, Bits<2>>,
+    marks_out: Signal<Local, Bits<3>>,
+    has_page: Signal<Local, Bit>,
+    lists: Signal<Local, Bit>,
+    unlists: Signal<Local, Bit>,
+    listed_next: Signal<Local, Bit>,
+    changed_next: Signal<Local, Bit>,
     fills_6: Signal<Local, Bit>,
     touches: Signal<Local, Bit>,
     evict_control: Signal<Local, ControlBits>,
@@ -275,7 +283,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             result_7,
             exclusive_7,
             set_7,
-            clear_7,
+            list_7,
+            unlist_7,
             line_write_7,
             row_write_7,
             row_7,
@@ -405,8 +414,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         if self.entry_5.q.val().pass {
             self.masks_6.d.next = self.fill_masks.val();
             self.control_6.d.next = self.fill_5.q.val().get_bits::<CONTROL_BITS>(0);
-            self.marks_6.d.next =
-                bits::<2>(0).replace_bit(0, self.fill_5.q.val().get_bit(control_bit::CACHED));
+            self.marks_6.d.next = bits::<3>(0)
+                .replace_bit(0, self.fill_5.q.val().get_bit(control_bit::CACHED))
+                .replace_bit(2, self.fill_5.q.val().get_bit(control_bit::LISTED));
         }
         self.lane_dirty.next = self.to_masks.masks.val().get_bits::<64>(0);
         self.lane_owned.next = self.to_masks.masks.val().get_bits::<64>(64);
@@ -489,24 +499,37 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.slot_7.d.next = self.slot_6.q.val();
         self.result_7.d.next = self.resolve.result.val();
         self.exclusive_7.d.next = self.grant_exclusive.val();
-        self.set_7.d.next = self.commits.val() & self.resolve.active.val();
-        self.clear_7.d.next = self.commits.val() & self.resolve.page_done.val() & !self.resolve.active.val();
+        self.has_page.next = self.commits.val() & !self.needs_none.val();
+        self.lists.next = self.has_page.val() & self.resolve.active.val() & !self.marks_now.val().get_bit(2);
+        self.unlists.next = self.has_page.val()
+            & self.resolve.page_done.val()
+            & !self.resolve.active.val()
+            & self.marks_now.val().get_bit(2);
+        self.set_7.d.next = self.has_page.val()
+            & self.resolve.active.val()
+            & (self.is_page.val() | !self.marks_now.val().get_bit(2));
+        self.list_7.d.next = self.lists.val();
+        self.unlist_7.d.next = self.unlists.val();
+        self.listed_next.next = (self.marks_now.val().get_bit(2) | self.lists.val()) & !self.unlists.val();
+        self.changed_next.next = self.resolve.changes.val() | self.lists.val() | self.unlists.val();
 
         comment!("6: what is written. A line slot writes its bits to all lanes and enables one.");
         self.dirty_out.next = self.resolve.dirty_next.val();
         self.owned_out.next = self.resolve.owned_next.val();
         self.accessed_out.next = self.resolve.accessed_next.val();
         self.control_out.next = self.resolve.control_next.val();
-        self.marks_out.next = bits::<2>(0)
+        self.marks_out.next = bits::<3>(0)
             .replace_bit(0, self.resolve.control_next.val().get_bit(control_bit::CACHED))
-            .replace_bit(1, self.marks_now.val().get_bit(1) | self.resolve.changes.val());
+            .replace_bit(1, self.marks_now.val().get_bit(1) | self.changed_next.val())
+            .replace_bit(2, self.listed_next.val());
         if self.entry_6.q.val().fill {
             self.dirty_out.next = self.fill_6.q.val().get_bits::<64>(192);
             self.owned_out.next = self.fill_6.q.val().get_bits::<64>(384);
             self.accessed_out.next = self.fill_6.q.val().get_bits::<64>(448);
             self.control_out.next = self.fill_6.q.val().get_bits::<CONTROL_BITS>(0);
-            self.marks_out.next =
-                bits::<2>(0).replace_bit(0, self.fill_6.q.val().get_bit(control_bit::CACHED));
+            self.marks_out.next = bits::<3>(0)
+                .replace_bit(0, self.fill_6.q.val().get_bit(control_bit::CACHED))
+                .replace_bit(2, self.fill_6.q.val().get_bit(control_bit::LISTED));
         } else if !self.is_page.val() {
             self.dirty_out.next = 0.into();
             self.owned_out.next = 0.into();
@@ -535,8 +558,12 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.row_write_7.d.next = (self.touches.val() & self.is_page.val()) | self.fills_6.val();
 
         comment!("6: what leaves: the descriptor that a fill displaces, or what a pass made of its own.");
-        self.evict_control.next =
-            self.control_6.q.val().replace_bit(control_bit::CACHED, self.marks_6.q.val().get_bit(0));
+        self.evict_control.next = self
+            .control_6
+            .q
+            .val()
+            .replace_bit(control_bit::CACHED, self.marks_6.q.val().get_bit(0))
+            .replace_bit(control_bit::LISTED, self.marks_6.q.val().get_bit(2));
         self.evict_dirty.next = self.masks_6.q.val().get_bits::<64>(0);
         self.evict_owned.next = self.masks_6.q.val().get_bits::<64>(64);
         self.evict_accessed.next = self.masks_6.q.val().get_bits::<64>(128);
@@ -544,12 +571,13 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.evict_7.d.next =
             self.fills_6.val() & self.victim_6.q.val().get_bit(PAGE_BITS) & self.marks_6.q.val().get_bit(1);
         if self.entry_6.q.val().pass {
-            self.evict_control.next = self.resolve.control_next.val();
+            self.evict_control.next =
+                self.resolve.control_next.val().replace_bit(control_bit::LISTED, self.listed_next.val());
             self.evict_dirty.next = self.resolve.dirty_next.val();
             self.evict_owned.next = self.resolve.owned_next.val();
             self.evict_accessed.next = self.resolve.accessed_next.val();
             self.evict_page_7.d.next = self.slot_6.q.val().page;
-            self.evict_7.d.next = self.commits.val() & self.resolve.changes.val();
+            self.evict_7.d.next = self.commits.val() & self.changed_next.val();
         }
         self.evict_data_7.d.next = bit_cast::<512, CONTROL_BITS>(self.evict_control.val())
             | (bit_cast::<512, 64>(self.evict_dirty.val()) << 192)
@@ -594,7 +622,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.result.next = self.result_7.q.val();
         self.result_exclusive.next = self.exclusive_7.q.val();
         self.summary_set.next = self.set_7.q.val();
-        self.summary_clear.next = self.clear_7.q.val();
+        self.list.next = self.list_7.q.val();
+        self.unlist.next = self.unlist_7.q.val();
         self.result_dirty.next = self.lane_7.q.val().get_bit(lane_bit::DIRTY);
         self.result_owned.next = self.lane_7.q.val().get_bit(lane_bit::OWNED);
         self.miss_valid.next = self.miss_7.q.val();

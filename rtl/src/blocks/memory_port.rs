@@ -2,8 +2,8 @@
 //!
 //! # Operation
 //! Reads and writes of lines come from committed slots, in their order; the data of a write waits in a store since
-//! the write was accepted, at the place that its slot names. Lines use ID 0, the spool ID 1, descriptors ID 2; answers with
-//! one ID come in order. Descriptors go first: lines wait for them. A write is reported
+//! the write was accepted, at the place that its slot names. Lines use ID 0, the spool ID 1, descriptors ID 2, the page list
+//! ID 3; answers with one ID come in order. Descriptors go first, then the page list: lines wait for them. A write is reported
 //! done when memory answered it (B), a discarded one when its data was dropped. A read error becomes poison; a write
 //! error is reported, the write is done nevertheless: it cannot be refused.
 //!
@@ -100,6 +100,26 @@ pub struct MemoryPort {
     pub descriptor_write_data: Signal<In, Bits<512>>,
     /// A descriptor was written.
     pub descriptor_write_done: Signal<Out, Bit>,
+    /// A line of the page list is to be read.
+    pub list_read_valid: Signal<In, Bit>,
+    /// It is taken.
+    pub list_read_ready: Signal<Out, Bit>,
+    /// From where.
+    pub list_read_address: Signal<In, Dpa>,
+    /// It arrives.
+    pub list_data_valid: Signal<Out, Bit>,
+    /// Bytes of the page list are to be written.
+    pub list_write_valid: Signal<In, Bit>,
+    /// They are taken.
+    pub list_write_ready: Signal<Out, Bit>,
+    /// Where.
+    pub list_write_address: Signal<In, Dpa>,
+    /// Which bytes of the line.
+    pub list_write_strobe: Signal<In, Bits<64>>,
+    /// The line.
+    pub list_write_data: Signal<In, Bits<512>>,
+    /// They were written.
+    pub list_write_done: Signal<Out, Bit>,
     /// Memory answered with an error.
     pub error: Signal<Out, Bit>,
     /// Device memory.
@@ -128,11 +148,15 @@ pub struct MemoryPort {
     line_read: Signal<Local, ReadBits>,
     line_waits: Signal<Local, Bit>,
     read_descriptor: Signal<Local, Bit>,
+    read_list: Signal<Local, Bit>,
+    read_first: Signal<Local, Bit>,
     read_spool: Signal<Local, Bit>,
     read_now: Signal<Local, Bit>,
     order_loads: Signal<Local, Bit>,
     order_leaves: Signal<Local, Bit>,
     write_descriptor: Signal<Local, Bit>,
+    write_list: Signal<Local, Bit>,
+    write_first: Signal<Local, Bit>,
     write_both: Signal<Local, Bit>,
     write_line_offered: Signal<Local, Bit>,
     write_spool: Signal<Local, Bit>,
@@ -199,20 +223,23 @@ impl Logic for MemoryPort {
         self.places.out_ready.next = self.data_valid.val();
 
         comment!(
-            "Read addresses: descriptors first; lines and spool take turns. A read may leave in the cycle of its result."
+            "Read addresses: tables first; lines and spool take turns. A read may leave in the cycle of its result."
         );
         self.line_read.next = self.new_read.val();
         if self.reads.out_valid.val() {
             self.line_read.next = self.reads.out_data.val();
         }
         self.line_waits.next = self.reads.out_valid.val() | self.push_read.val();
+        self.read_first.next = self.descriptor_read_valid.val() | self.list_read_valid.val();
         self.read_descriptor.next = self.ar.in_ready.val() & self.descriptor_read_valid.val();
+        self.read_list.next =
+            self.ar.in_ready.val() & self.list_read_valid.val() & !self.descriptor_read_valid.val();
         self.read_spool.next = self.ar.in_ready.val()
-            & !self.descriptor_read_valid.val()
+            & !self.read_first.val()
             & self.spool_read_valid.val()
             & (self.read_turn.q.val() | !self.line_waits.val());
         self.read_now.next = self.ar.in_ready.val()
-            & !self.descriptor_read_valid.val()
+            & !self.read_first.val()
             & self.line_waits.val()
             & self.read_pending.in_ready.val()
             & !self.read_spool.val();
@@ -223,6 +250,7 @@ impl Logic for MemoryPort {
             self.read_turn.d.next = false;
         }
         self.descriptor_read_ready.next = self.read_descriptor.val();
+        self.list_read_ready.next = self.read_list.val();
         self.reads.in_valid.next = self.push_read.val() & (self.reads.out_valid.val() | !self.read_now.val());
         self.reads.in_data.next = self.new_read.val();
         self.spool_read_ready.next = self.read_spool.val();
@@ -230,7 +258,8 @@ impl Logic for MemoryPort {
         self.read_pending.in_valid.next = self.read_now.val();
         self.read_pending.in_data.next.tag = self.line_read.val().tag;
         self.read_pending.in_data.next.colour = self.line_read.val().colour;
-        self.ar.in_valid.next = self.read_now.val() | self.read_spool.val() | self.read_descriptor.val();
+        self.ar.in_valid.next =
+            self.read_now.val() | self.read_spool.val() | self.read_descriptor.val() | self.read_list.val();
         self.ar.in_data.next.address = bit_cast::<64, DPA_BITS>(self.line_read.val().address);
         self.ar.in_data.next.id = 0.into();
         if self.read_spool.val() {
@@ -240,6 +269,10 @@ impl Logic for MemoryPort {
         if self.read_descriptor.val() {
             self.ar.in_data.next.address = bit_cast::<64, DPA_BITS>(self.descriptor_read_address.val());
             self.ar.in_data.next.id = 2.into();
+        }
+        if self.read_list.val() {
+            self.ar.in_data.next.address = bit_cast::<64, DPA_BITS>(self.list_read_address.val());
+            self.ar.in_data.next.id = 3.into();
         }
         self.dram.arvalid.next = self.ar.out_valid.val();
         self.ar.out_ready.next = self.dram.arready.val();
@@ -264,21 +297,25 @@ impl Logic for MemoryPort {
         }
         self.spool_data_valid.next = self.dram.rvalid.val() & (self.dram.rid.val() == 1);
         self.descriptor_data_valid.next = self.dram.rvalid.val() & (self.dram.rid.val() == 2);
+        self.list_data_valid.next = self.dram.rvalid.val() & (self.dram.rid.val() == 3);
         self.descriptor_data.next = self.dram.rdata.val();
         self.descriptor_error.next = self.dram.rresp.val() != 0;
         self.spool_data.next = self.dram.rdata.val();
 
-        comment!("Writes: descriptors first; lines and spool take turns. Address and data leave together.");
+        comment!("Writes: tables first; lines and spool take turns. Address and data leave together.");
         self.write_both.next = self.aw.in_ready.val() & self.w.in_ready.val();
+        self.write_first.next = self.descriptor_write_valid.val() | self.list_write_valid.val();
         self.write_descriptor.next = self.write_both.val() & self.descriptor_write_valid.val();
+        self.write_list.next =
+            self.write_both.val() & self.list_write_valid.val() & !self.descriptor_write_valid.val();
         self.write_line_offered.next =
             self.order_valid.q.val() & self.order.q.val().keep & self.write_pending.in_ready.val();
         self.write_spool.next = self.write_both.val()
-            & !self.descriptor_write_valid.val()
+            & !self.write_first.val()
             & self.spool_write_valid.val()
             & (self.write_turn.q.val() | !self.write_line_offered.val());
         self.write_line.next = self.write_both.val()
-            & !self.descriptor_write_valid.val()
+            & !self.write_first.val()
             & self.write_line_offered.val()
             & !self.write_spool.val();
         if self.write_line.val() {
@@ -288,14 +325,21 @@ impl Logic for MemoryPort {
             self.write_turn.d.next = false;
         }
         self.descriptor_write_ready.next = self.write_descriptor.val();
+        self.list_write_ready.next = self.write_list.val();
         self.spool_write_ready.next = self.write_spool.val();
         self.write_pending.in_valid.next = self.write_line.val();
         self.write_pending.in_data.next.tag = self.order.q.val().tag;
         self.write_pending.in_data.next.colour = self.order.q.val().colour;
-        self.aw.in_valid.next = self.write_line.val() | self.write_spool.val() | self.write_descriptor.val();
+        self.aw.in_valid.next = self.write_line.val()
+            | self.write_spool.val()
+            | self.write_descriptor.val()
+            | self.write_list.val();
         self.aw.in_data.next.address = bit_cast::<64, DPA_BITS>(self.order.q.val().address);
         self.aw.in_data.next.id = 0.into();
-        self.w.in_valid.next = self.write_line.val() | self.write_spool.val() | self.write_descriptor.val();
+        self.w.in_valid.next = self.write_line.val()
+            | self.write_spool.val()
+            | self.write_descriptor.val()
+            | self.write_list.val();
         self.w.in_data.next.data = self.store.read_data.val().get_bits::<512>(0);
         self.w.in_data.next.strobe = self.store.read_data.val().get_bits::<64>(512);
         if self.write_spool.val() {
@@ -309,6 +353,12 @@ impl Logic for MemoryPort {
             self.aw.in_data.next.id = 2.into();
             self.w.in_data.next.data = self.descriptor_write_data.val();
             self.w.in_data.next.strobe = !bits::<64>(0);
+        }
+        if self.write_list.val() {
+            self.aw.in_data.next.address = bit_cast::<64, DPA_BITS>(self.list_write_address.val());
+            self.aw.in_data.next.id = 3.into();
+            self.w.in_data.next.data = self.list_write_data.val();
+            self.w.in_data.next.strobe = self.list_write_strobe.val();
         }
         self.line_b.next = self.dram.bvalid.val() & (self.dram.bid.val() == 0);
         self.discard.next = self.order_valid.q.val() & !self.order.q.val().keep & !self.line_b.val();
@@ -348,6 +398,7 @@ impl Logic for MemoryPort {
         comment!("Write responses first, discarded writes where there is none.");
         self.dram.bready.next = true;
         self.spool_write_done.next = self.dram.bvalid.val() & (self.dram.bid.val() == 1);
+        self.list_write_done.next = self.dram.bvalid.val() & (self.dram.bid.val() == 3);
         self.descriptor_write_done.next = self.dram.bvalid.val() & (self.dram.bid.val() == 2);
         self.write_pending.out_ready.next = self.line_b.val();
         self.write_done.next = self.line_b.val() | self.discard.val();

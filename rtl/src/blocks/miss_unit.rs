@@ -12,7 +12,8 @@
 //! A displaced descriptor that was changed waits in the victim buffer until memory has it; a page that is in the buffer is not
 //! fetched before.
 //!
-//! *Tables*: `init` clears the descriptors of the window in device memory, or takes them as cleared.
+//! *Tables*: `init` clears the descriptors of the window in device memory and the page list behind them, or takes them as
+//! cleared.
 //!
 //! # Bounds
 //! An entry waits for device memory, for its turn to fill and for its replays: for nothing else. `room` says that a place is
@@ -57,6 +58,8 @@ pub struct MissUnit<const SETS: usize> {
     pub tables: Signal<Out, Bit>,
     /// Pages that they have room for.
     pub table_pages: Signal<Out, Bits<32>>,
+    /// Where the descriptors end and the page list begins.
+    pub list_base: Signal<Out, Dpa>,
 
     /// A slot is diverted.
     pub miss_valid: Signal<In, Bit>,
@@ -167,6 +170,7 @@ pub struct MissUnit<const SETS: usize> {
     clear_next: Reg<Bits<32>>,
     clear_left: Reg<Bits<32>>,
     pages: Reg<Bits<32>>,
+    lines: Reg<Bits<32>>,
     base_r: Reg<Frame>,
 
     found: Signal<Local, Bit>,
@@ -208,6 +212,7 @@ pub struct MissUnit<const SETS: usize> {
     leaving: Signal<Local, Bits<CHAIN_BITS>>,
     base_address: Signal<Local, Dpa>,
     clear_issue: Signal<Local, Bit>,
+    all_lines: Signal<Local, Bits<32>>,
 }
 
 impl<const SETS: usize> Logic for MissUnit<SETS> {
@@ -241,6 +246,7 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             clear_next,
             clear_left,
             pages,
+            lines,
             base_r
         );
         self.chain.clock.next = self.clk.val();
@@ -508,15 +514,17 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             }
         }
 
-        comment!("The tables, and what is written.");
+        comment!("The tables, and what is written. A line of the page list is for 64 pages.");
+        self.all_lines.next = self.init_pages.val() + ((self.init_pages.val() + 63) >> 6);
         self.tables.next = self.ready.q.val();
         self.table_pages.next = self.pages.q.val();
+        self.list_base.next = self.base_address.val() + (bit_cast::<DPA_BITS, 32>(self.pages.q.val()) << 6);
         self.write_valid.next = self.victims.out_valid.val();
         self.victims.out_ready.next = self.write_ready.val() & !self.clearing.q.val();
         self.write_address.next = self.base_address.val()
             + (bit_cast::<DPA_BITS, PAGE_BITS>(self.victims.out_data.val().page) << 6);
         self.write_data.next = self.victims.out_data.val().data;
-        self.clear_issue.next = self.clearing.q.val() & (self.clear_next.q.val() != self.pages.q.val());
+        self.clear_issue.next = self.clearing.q.val() & (self.clear_next.q.val() != self.lines.q.val());
         if self.clearing.q.val() {
             self.write_valid.next = self.clear_issue.val();
             self.write_address.next =
@@ -536,7 +544,8 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             self.base_r.d.next = self.base.val();
             self.pages.d.next = self.init_pages.val();
             self.clear_next.d.next = 0.into();
-            self.clear_left.d.next = self.init_pages.val();
+            self.lines.d.next = self.all_lines.val();
+            self.clear_left.d.next = self.all_lines.val();
             self.clearing.d.next = !self.init_zeroed.val();
             self.ready.d.next = self.init_zeroed.val();
         }

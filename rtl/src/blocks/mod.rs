@@ -21,6 +21,8 @@ pub mod memory_port;
 pub mod miss_entry;
 #[allow(missing_docs)]
 pub mod miss_unit;
+#[allow(missing_docs)]
+pub mod page_list;
 pub mod range_walker;
 pub mod recall_engine;
 pub mod recall_table;

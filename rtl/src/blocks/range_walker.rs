@@ -4,19 +4,24 @@
 //! MAP and UNMAP go page by page, each finished before the next, and stop at the first page in the wrong state or whose
 //! recall timed out. TRACK and
 //! RECALL keep up to 64 pages under way and stop likewise; the cursor is then the lowest page that was refused. HARVEST
-//! visits only pages that the summary names, keeps sixteen under way, and stops early when the record buffer would overflow:
+//! visits only pages that summary and page list name, and stops early when the record buffer would overflow:
 //! pages under way count as records, so it may pause until they have ended. `stop` (ABORT, reset) ends the walk early; pages
 //! under way finish.
+//!
+//! *A group* is first cleared in the summary, then its words are read from the page list, then its pages are given. Whatever
+//! comes, or stays, sets it again by itself; the walk does so if it leaves pages of the group out.
 //!
 //! A page whose recall timed out earlier is skipped and reported as a timeout.
 //!
 //! # Timing
-//! One page per 2 cycles where no recall is needed; 64 clean groups (4096 pages) per 2 cycles.
+//! One page per cycle where no recall is needed; one word of 64 clean groups (128 MiB) per cycle; a group costs one read of
+//! device memory, whose pages come in the cycles after it.
 
 use super::lowest_set::LowestSet;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
+use tideline_abi::geometry::PAGE_BITS;
 use tideline_abi::slot::slot_kind;
 
 /// What the walker does.
@@ -26,16 +31,18 @@ pub enum WalkState {
     Idle,
     /// Plain ranges: hand out the page.
     Page,
-    /// Looks for the next upper word with a group.
-    Upper,
+    /// Looks for the next word of the summary with a group.
+    Scan,
     /// Takes the next group of the word.
     Group,
-    /// Reads the group's bits.
-    Read,
-    /// Hands out the pages of the group.
-    Pages,
-    /// Reads the group's bits again.
-    Again,
+    /// Clears the group's bit.
+    Clear,
+    /// Asks for the group's words.
+    Ask,
+    /// Hands out the pages of the words.
+    Words,
+    /// Sets the group's bit.
+    Set,
     /// Waits for the pages under way.
     Finish,
     /// Tells the result.
@@ -56,9 +63,9 @@ pub struct RangeWalker {
     /// Flags of its page slots.
     pub start_flags: Signal<In, Bits<8>>,
     /// First page.
-    pub start_page: Signal<In, Bits<17>>,
+    pub start_page: Signal<In, Bits<BOUND_BITS>>,
     /// Page behind the last.
-    pub start_end: Signal<In, Bits<17>>,
+    pub start_end: Signal<In, Bits<BOUND_BITS>>,
     /// MAP: frame of the first page.
     pub start_frame: Signal<In, Frame>,
     /// HARVEST: most records.
@@ -70,7 +77,7 @@ pub struct RangeWalker {
     /// The walk has ended; high for one cycle.
     pub done: Signal<Out, Bit>,
     /// First page not done.
-    pub cursor: Signal<Out, Bits<17>>,
+    pub cursor: Signal<Out, Bits<BOUND_BITS>>,
     /// A page was in the wrong state.
     pub failed: Signal<Out, Bit>,
     /// A recall timed out.
@@ -105,28 +112,38 @@ pub struct RangeWalker {
     /// Records of this walk that were made or may still be made by pages under way are fewer than those allowed.
     pub records_made: Signal<In, Bits<32>>,
 
-    /// Upper word to read.
-    pub upper_index: Signal<Out, Bits<4>>,
-    /// Its bits.
-    pub upper: Signal<In, Bits<64>>,
-    /// Clears the upper bit of the group.
-    pub upper_clear: Signal<Out, Bit>,
-    /// Sets the upper bit of the group.
-    pub upper_set: Signal<Out, Bit>,
-    /// The group.
-    pub group: Signal<Out, Bits<10>>,
-    /// Read the group's bits.
-    pub group_read: Signal<Out, Bit>,
-    /// The bits arrive.
-    pub group_valid: Signal<In, Bit>,
-    /// The bits.
-    pub group_pages: Signal<In, Bits<64>>,
+    /// Read a word of the summary.
+    pub word_read: Signal<Out, Bit>,
+    /// Which.
+    pub word: Signal<Out, Bits<WORD_BITS>>,
+    /// The word asked for in the last cycle is there.
+    pub word_valid: Signal<In, Bit>,
+    /// Its 64 groups.
+    pub groups: Signal<In, Bits<64>>,
+    /// The group at hand.
+    pub group: Signal<Out, Bits<GROUP_BITS>>,
+    /// Clears its bit in the summary.
+    pub group_clear: Signal<Out, Bit>,
+    /// Sets it.
+    pub group_set: Signal<Out, Bit>,
+    /// That is done in this cycle.
+    pub group_done: Signal<In, Bit>,
+    /// Asks the page list for the group.
+    pub list_ask: Signal<Out, Bit>,
+    /// The page list takes the question.
+    pub list_ready: Signal<In, Bit>,
+    /// The next of its eight words is there.
+    pub list_valid: Signal<In, Bit>,
+    /// Its 64 pages.
+    pub list_pages: Signal<In, Bits<64>>,
+    /// It is taken.
+    pub list_take: Signal<Out, Bit>,
 
     state: Reg<WalkState>,
     kind_r: Reg<Bits<4>>,
     flags_r: Reg<Bits<8>>,
-    next_page: Reg<Bits<17>>,
-    end_page: Reg<Bits<17>>,
+    next_page: Reg<Bits<BOUND_BITS>>,
+    end_page: Reg<Bits<BOUND_BITS>>,
     frame_r: Reg<Frame>,
     records: Reg<Bits<32>>,
     given: Reg<Bits<32>>,
@@ -134,32 +151,44 @@ pub struct RangeWalker {
     timed_out_r: Reg<Bit>,
     partial_r: Reg<Bit>,
     stopped_r: Reg<Bit>,
-    upper_pending: Reg<Bits<64>>,
-    upper_word: Reg<Bits<5>>,
-    group_r: Reg<Bits<10>>,
-    pending: Reg<Bits<64>>,
+    scan: Reg<Bits<GROUP_BITS>>,
     asked: Reg<Bit>,
-    search: LowestSet,
+    asked_word: Reg<Bits<WORD_BITS>>,
+    found_groups: Reg<Bits<64>>,
+    group_r: Reg<Bits<GROUP_BITS>>,
+    left_out: Reg<Bit>,
+    left: Reg<Bits<4>>,
+    word_r: Reg<Bits<3>>,
+    pending: Reg<Bits<64>>,
+    group_search: LowestSet,
+    page_search: LowestSet,
 
     harvests: Signal<Local, Bit>,
     serial: Signal<Local, Bit>,
-    first_group: Signal<Local, Bits<10>>,
-    last_page: Signal<Local, Bits<17>>,
-    last_group: Signal<Local, Bits<10>>,
-    first_in_word: Signal<Local, Bit>,
-    last_in_word: Signal<Local, Bit>,
-    upper_low: Signal<Local, Bits<64>>,
-    upper_high: Signal<Local, Bits<64>>,
+    first_group: Signal<Local, Bits<GROUP_BITS>>,
+    last_page: Signal<Local, Bits<BOUND_BITS>>,
+    last_group: Signal<Local, Bits<GROUP_BITS>>,
+    last_word: Signal<Local, Bits<WORD_BITS>>,
+    word_low: Signal<Local, Bits<64>>,
+    word_high: Signal<Local, Bits<64>>,
+    found: Signal<Local, Bits<64>>,
+    past_words: Signal<Local, Bit>,
+    starts_inside: Signal<Local, Bit>,
+    ends_inside: Signal<Local, Bit>,
+    next_word: Signal<Local, Bits<3>>,
+    first_here: Signal<Local, Bit>,
+    last_here: Signal<Local, Bit>,
     page_low: Signal<Local, Bits<64>>,
     page_high: Signal<Local, Bits<64>>,
-    whole_group: Signal<Local, Bit>,
-    group_page: Signal<Local, Bits<17>>,
-    next_group: Signal<Local, Bits<10>>,
+    new_pages: Signal<Local, Bits<64>>,
+    rest: Signal<Local, Bits<64>>,
+    group_page: Signal<Local, Bits<BOUND_BITS>>,
     offer: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
     full: Signal<Local, Bit>,
     stops: Signal<Local, Bit>,
-    end_of_words: Signal<Local, Bit>,
+    ends: Signal<Local, Bit>,
+    takes: Signal<Local, Bit>,
 }
 
 impl Logic for RangeWalker {
@@ -181,81 +210,108 @@ impl Logic for RangeWalker {
             timed_out_r,
             partial_r,
             stopped_r,
-            upper_pending,
-            upper_word,
+            scan,
+            asked,
+            asked_word,
+            found_groups,
             group_r,
-            pending,
-            asked
+            left_out,
+            left,
+            word_r,
+            pending
         );
         self.harvests.next = self.kind_r.q.val() == slot_kind::HARVEST;
         self.serial.next =
             (self.kind_r.q.val() == slot_kind::MAP) | (self.kind_r.q.val() == slot_kind::UNMAP);
         self.stops.next =
             self.stop.val() | self.stopped_r.q.val() | self.failed_r.q.val() | self.wrong_state.val();
+        self.ends.next = self.stops.val() | self.partial_r.q.val();
 
         comment!("The range in words of the summary. A mask of the bits from n on is (all ones << n).");
         self.last_page.next = self.end_page.q.val() - 1;
-        self.first_group.next = self.next_page.q.val().get_bits::<10>(6);
-        self.last_group.next = self.last_page.val().get_bits::<10>(6);
-        self.first_in_word.next =
-            self.upper_word.q.val() == bit_cast::<5, 4>(self.first_group.val().get_bits::<4>(6));
-        self.last_in_word.next =
-            self.upper_word.q.val() == bit_cast::<5, 4>(self.last_group.val().get_bits::<4>(6));
-        self.end_of_words.next =
-            self.upper_word.q.val() > bit_cast::<5, 4>(self.last_group.val().get_bits::<4>(6));
-        self.upper_low.next = !bits::<64>(0);
-        if self.first_in_word.val() {
-            self.upper_low.next = !bits::<64>(0) << self.first_group.val().get_bits::<6>(0);
+        self.first_group.next = self.next_page.q.val().get_bits::<GROUP_BITS>(9);
+        self.last_group.next = self.last_page.val().get_bits::<GROUP_BITS>(9);
+        self.last_word.next = self.last_group.val().get_bits::<WORD_BITS>(6);
+        self.word_low.next = !bits::<64>(0);
+        if self.asked_word.q.val() == self.first_group.val().get_bits::<WORD_BITS>(6) {
+            self.word_low.next = !bits::<64>(0) << self.first_group.val().get_bits::<6>(0);
         }
-        self.upper_high.next = !bits::<64>(0);
-        if self.last_in_word.val() {
-            self.upper_high.next = !((!bits::<64>(0) << self.last_group.val().get_bits::<6>(0)) << 1);
+        self.word_high.next = !bits::<64>(0);
+        if self.asked_word.q.val() == self.last_word.val() {
+            self.word_high.next = !((!bits::<64>(0) << self.last_group.val().get_bits::<6>(0)) << 1);
         }
+        self.found.next = self.groups.val() & self.word_low.val() & self.word_high.val();
+        self.past_words.next = self.scan.q.val() > bit_cast::<GROUP_BITS, WORD_BITS>(self.last_word.val());
+
+        comment!("The group at hand, and those of its next word that belong to the range.");
+        self.starts_inside.next =
+            (self.group_r.q.val() == self.first_group.val()) & self.next_page.q.val().get_bits::<9>(0).any();
+        self.ends_inside.next =
+            (self.group_r.q.val() == self.last_group.val()) & !self.last_page.val().get_bits::<9>(0).all();
+        self.next_word.next = bits::<3>(0) - self.left.q.val().get_bits::<3>(0);
+        self.first_here.next = (self.group_r.q.val() == self.first_group.val())
+            & (self.next_word.val() <= self.next_page.q.val().get_bits::<3>(6));
+        self.last_here.next = (self.group_r.q.val() == self.last_group.val())
+            & (self.next_word.val() >= self.last_page.val().get_bits::<3>(6));
         self.page_low.next = !bits::<64>(0);
-        if self.group_r.q.val() == self.first_group.val() {
-            self.page_low.next = !bits::<64>(0) << self.next_page.q.val().get_bits::<6>(0);
+        if self.first_here.val() {
+            self.page_low.next = 0.into();
+            if self.next_word.val() == self.next_page.q.val().get_bits::<3>(6) {
+                self.page_low.next = !bits::<64>(0) << self.next_page.q.val().get_bits::<6>(0);
+            }
         }
         self.page_high.next = !bits::<64>(0);
-        if self.group_r.q.val() == self.last_group.val() {
-            self.page_high.next = !((!bits::<64>(0) << self.last_page.val().get_bits::<6>(0)) << 1);
+        if self.last_here.val() {
+            self.page_high.next = 0.into();
+            if self.next_word.val() == self.last_page.val().get_bits::<3>(6) {
+                self.page_high.next = !((!bits::<64>(0) << self.last_page.val().get_bits::<6>(0)) << 1);
+            }
         }
-        self.whole_group.next = (self.page_low.val() & self.page_high.val()).all();
-
-        comment!("One search serves groups and pages.");
-        self.search.mask.next = self.pending.q.val();
-        if self.state.q.val() == WalkState::Group {
-            self.search.mask.next = self.upper_pending.q.val();
-        }
-        self.group_page.next =
-            (bit_cast::<17, 10>(self.group_r.q.val()) << 6) | bit_cast::<17, 6>(self.search.index.val());
-        self.next_group.next =
-            (bit_cast::<10, 5>(self.upper_word.q.val()) << 6) | bit_cast::<10, 6>(self.search.index.val());
+        self.new_pages.next = self.list_pages.val() & self.page_low.val() & self.page_high.val();
+        self.group_search.mask.next = self.found_groups.q.val();
+        self.page_search.mask.next = self.pending.q.val();
+        self.group_page.next = (bit_cast::<BOUND_BITS, GROUP_BITS>(self.group_r.q.val()) << 9)
+            | (bit_cast::<BOUND_BITS, 3>(self.word_r.q.val()) << 6)
+            | bit_cast::<BOUND_BITS, 6>(self.page_search.index.val());
 
         comment!("The page on offer. A harvest counts every page given as a record until all have ended.");
         self.full.next = self.harvests.val() & (self.given.q.val() >= self.records.q.val());
-        self.offer.next = !self.stops.val()
+        self.offer.next = !self.ends.val()
             & !self.full.val()
             & !(self.serial.val() & self.active.val())
             & (((self.state.q.val() == WalkState::Page) & (self.next_page.q.val() != self.end_page.q.val()))
-                | ((self.state.q.val() == WalkState::Pages) & self.pending.q.val().any()));
+                | ((self.state.q.val() == WalkState::Words) & self.pending.q.val().any()));
         self.page_valid.next = self.offer.val();
-        self.page.next = self.next_page.q.val().get_bits::<16>(0);
+        self.page.next = self.next_page.q.val().get_bits::<PAGE_BITS>(0);
         if self.harvests.val() {
-            self.page.next = self.group_page.val().get_bits::<16>(0);
+            self.page.next = self.group_page.val().get_bits::<PAGE_BITS>(0);
         }
         self.taken.next = self.offer.val() & (self.page_ready.val() | self.page_stuck.val());
         self.kind.next = self.kind_r.q.val();
         self.flags.next = self.flags_r.q.val();
         self.frame.next = self.frame_r.q.val();
 
-        self.upper_index.next = self.upper_word.q.val().get_bits::<4>(0);
-        self.upper_clear.next = false;
-        self.upper_set.next = false;
+        comment!(
+            "A word is taken when the one before it is done, or nothing of the group is wanted any more."
+        );
+        self.rest.next = self.pending.q.val();
+        if self.taken.val() {
+            self.rest.next = self.pending.q.val() & !self.page_search.one_hot.val();
+        }
+        self.takes.next = (self.state.q.val() == WalkState::Words)
+            & (self.left.q.val() != 0)
+            & (!self.rest.val().any() | self.ends.val());
+        self.list_take.next = self.takes.val();
+        self.list_ask.next = self.state.q.val() == WalkState::Ask;
+        self.word.next = self.scan.q.val().get_bits::<WORD_BITS>(0);
+        self.word_read.next = self.state.q.val() == WalkState::Scan;
         self.group.next = self.group_r.q.val();
-        self.group_read.next = false;
+        self.group_clear.next = self.state.q.val() == WalkState::Clear;
+        self.group_set.next = self.state.q.val() == WalkState::Set;
 
         if self.taken.val() & self.page_stuck.val() {
             self.timed_out_r.d.next = true;
+            self.left_out.d.next = true;
         }
         if self.recall_timed_out.val() & (self.state.q.val() != WalkState::Idle) {
             self.timed_out_r.d.next = true;
@@ -263,6 +319,7 @@ impl Logic for RangeWalker {
         if self.stop.val() & (self.state.q.val() != WalkState::Idle) {
             self.stopped_r.d.next = true;
         }
+        self.asked.d.next = false;
 
         match self.state.q.val() {
             WalkState::Idle => {
@@ -278,11 +335,11 @@ impl Logic for RangeWalker {
                     self.timed_out_r.d.next = false;
                     self.partial_r.d.next = false;
                     self.stopped_r.d.next = false;
-                    self.asked.d.next = false;
-                    self.upper_word.d.next = bit_cast::<5, 4>(self.start_page.val().get_bits::<4>(12));
+                    self.scan.d.next =
+                        bit_cast::<GROUP_BITS, WORD_BITS>(self.start_page.val().get_bits::<WORD_BITS>(15));
                     self.state.d.next = WalkState::Page;
                     if self.start_kind.val() == slot_kind::HARVEST {
-                        self.state.d.next = WalkState::Upper;
+                        self.state.d.next = WalkState::Scan;
                     }
                 }
             }
@@ -299,62 +356,88 @@ impl Logic for RangeWalker {
                     self.state.d.next = WalkState::Finish;
                 }
             }
-            WalkState::Upper => {
-                self.upper_pending.d.next = self.upper.val() & self.upper_low.val() & self.upper_high.val();
+            WalkState::Scan => {
+                self.asked.d.next = !self.past_words.val();
+                self.asked_word.d.next = self.scan.q.val().get_bits::<WORD_BITS>(0);
+                self.scan.d.next = self.scan.q.val() + 1;
+                if self.past_words.val() {
+                    self.scan.d.next = self.scan.q.val();
+                }
                 if self.stops.val() {
                     self.state.d.next = WalkState::Finish;
-                } else if self.end_of_words.val() {
+                } else if self.asked.q.val() & !self.word_valid.val() {
+                    comment!("It met a write: once more.");
+                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val());
+                    self.asked.d.next = false;
+                } else if self.asked.q.val() & self.found.val().any() {
+                    self.found_groups.d.next = self.found.val();
+                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) + 1;
+                    self.asked.d.next = false;
+                    self.asked_word.d.next = self.asked_word.q.val();
+                    self.state.d.next = WalkState::Group;
+                } else if self.past_words.val() {
                     self.next_page.d.next = self.end_page.q.val();
                     self.state.d.next = WalkState::Finish;
-                } else {
-                    self.state.d.next = WalkState::Group;
                 }
             }
             WalkState::Group => {
-                self.group_r.d.next = self.next_group.val();
-                self.upper_pending.d.next = self.upper_pending.q.val() & !self.search.one_hot.val();
-                if self.search.any.val() {
-                    self.state.d.next = WalkState::Read;
-                } else {
-                    self.upper_word.d.next = self.upper_word.q.val() + 1;
-                    self.state.d.next = WalkState::Upper;
+                self.group_r.d.next = (bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) << 6)
+                    | bit_cast::<GROUP_BITS, 6>(self.group_search.index.val());
+                self.found_groups.d.next = self.found_groups.q.val() & !self.group_search.one_hot.val();
+                self.left_out.d.next = false;
+                self.state.d.next = WalkState::Scan;
+                if self.group_search.any.val() {
+                    self.state.d.next = WalkState::Clear;
                 }
             }
-            WalkState::Read => {
-                comment!("Clear the upper bit first: what comes now sets it again.");
-                self.upper_clear.next = self.whole_group.val() & !self.asked.q.val();
-                self.group_read.next = !self.group_valid.val() | !self.asked.q.val();
-                self.asked.d.next = true;
-                if self.asked.q.val() & self.group_valid.val() {
-                    self.asked.d.next = false;
-                    self.pending.d.next = self.group_pages.val() & self.page_low.val() & self.page_high.val();
-                    self.state.d.next = WalkState::Pages;
+            WalkState::Clear => {
+                if self.starts_inside.val() | self.ends_inside.val() {
+                    comment!("The group has pages outside the range.");
+                    self.left_out.d.next = true;
+                }
+                if self.group_done.val() {
+                    self.state.d.next = WalkState::Ask;
                 }
             }
-            WalkState::Pages => {
+            WalkState::Ask => {
+                self.left.d.next = 8.into();
+                self.pending.d.next = 0.into();
+                if self.list_ready.val() {
+                    self.state.d.next = WalkState::Words;
+                }
+            }
+            WalkState::Words => {
+                self.pending.d.next = self.rest.val();
                 if self.taken.val() {
-                    self.pending.d.next = self.pending.q.val() & !self.search.one_hot.val();
                     self.given.d.next = self.given.q.val() + 1;
-                } else if self.stops.val() | !self.pending.q.val().any() {
-                    self.state.d.next = WalkState::Again;
-                } else if self.full.val() & !self.active.val() {
+                }
+                if self.takes.val() & self.list_valid.val() {
+                    self.left.d.next = self.left.q.val() - 1;
+                    self.word_r.d.next = self.next_word.val();
+                    self.pending.d.next = self.new_pages.val();
+                }
+                if self.ends.val() {
+                    self.left_out.d.next = true;
+                }
+                if (self.left.q.val() == 0) & (!self.rest.val().any() | self.ends.val()) {
+                    self.state.d.next = WalkState::Group;
+                    if self.ends.val() | self.left_out.q.val() | (self.taken.val() & self.page_stuck.val()) {
+                        self.state.d.next = WalkState::Set;
+                    }
+                } else if self.full.val() & self.pending.q.val().any() & !self.active.val() & !self.ends.val()
+                {
                     comment!("All have ended: count the records that were really made.");
                     self.given.d.next = self.records_made.val();
                     if self.records_made.val() >= self.records.q.val() {
                         self.partial_r.d.next = true;
                         self.next_page.d.next = self.group_page.val();
-                        self.state.d.next = WalkState::Again;
                     }
                 }
             }
-            WalkState::Again => {
-                self.group_read.next = !self.group_valid.val() | !self.asked.q.val();
-                self.asked.d.next = true;
-                if self.asked.q.val() & self.group_valid.val() {
-                    self.asked.d.next = false;
-                    self.upper_set.next = self.group_pages.val().any();
+            WalkState::Set => {
+                if self.group_done.val() {
                     self.state.d.next = WalkState::Group;
-                    if self.stops.val() | self.partial_r.q.val() {
+                    if self.ends.val() {
                         self.state.d.next = WalkState::Finish;
                     }
                 }
@@ -383,8 +466,10 @@ impl Logic for RangeWalker {
         comment!("The lowest page refused is where the command stopped.");
         if self.wrong_state.val() & (self.state.q.val() != WalkState::Idle) {
             self.failed_r.d.next = true;
-            if !self.failed_r.q.val() | (bit_cast::<17, 16>(self.wrong_page.val()) < self.next_page.q.val()) {
-                self.next_page.d.next = bit_cast::<17, 16>(self.wrong_page.val());
+            if !self.failed_r.q.val()
+                | (bit_cast::<BOUND_BITS, PAGE_BITS>(self.wrong_page.val()) < self.next_page.q.val())
+            {
+                self.next_page.d.next = bit_cast::<BOUND_BITS, PAGE_BITS>(self.wrong_page.val());
             }
         }
 

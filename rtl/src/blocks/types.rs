@@ -47,6 +47,14 @@ pub const DATA_BITS: usize = 8;
 pub const ENTRY_BITS: usize = 5;
 /// Address bits of a slot that waits for its descriptor.
 pub const CHAIN_BITS: usize = 6;
+/// Bits of the number of a group of pages.
+pub const GROUP_BITS: usize = PAGE_BITS - 9;
+/// Address bits of the words of 64 groups.
+pub const WORD_BITS: usize = GROUP_BITS - 6;
+/// Bits of the number of a line of the page list: 64 pages.
+pub const LIST_BITS: usize = PAGE_BITS - 6;
+/// Bits of a range bound: a page, or the one behind the last.
+pub const BOUND_BITS: usize = PAGE_BITS + 1;
 /// Bits of the number of a line of the window.
 pub const LINE_BITS: usize = PAGE_BITS + 6;
 /// Bits that count the records of a result: at most one for each page.

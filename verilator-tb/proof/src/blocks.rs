@@ -29,6 +29,7 @@ macro_rules! for_each_block {
             memory_port: memory_port::MemoryPort;
             miss_entry: miss_entry::MissEntry;
             miss_unit: miss_unit::MissUnit<2>, misses;
+            page_list: page_list::PageList;
             range_walker: range_walker::RangeWalker;
             recall_engine: recall_engine::RecallEngine, recalls;
             recall_table: recall_table::RecallTable, pages;

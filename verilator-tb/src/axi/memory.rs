@@ -100,19 +100,27 @@ fn merge(into: &mut [u8], data: &Line, strobe: u64) {
     }
 }
 
-/// The DRAM of the device: sparse; what was never written is pseudo-random, a function of the address and a seed.
+/// The DRAM of the device: sparse; what was never written is pseudo-random, a function of the address and a seed, or zero in
+/// the part that its controller cleared.
 #[derive(Clone, Debug)]
 pub struct DeviceMemory {
     frames: u32,
+    cleared: u32,
     seed: u64,
     pages: HashMap<u64, Box<[u8; PAGE_BYTES]>>,
     gate: Gate,
 }
 
 impl DeviceMemory {
-    /// A memory of `frames` pages.
-    pub fn new(frames: u32, seed: u64) -> Self {
-        Self { frames, seed, pages: HashMap::new(), gate: Gate::default() }
+    /// A memory of `frames` pages, zero from frame `cleared` on.
+    pub fn new(frames: u32, cleared: u32, seed: u64) -> Self {
+        Self { frames, cleared, seed, pages: HashMap::new(), gate: Gate::default() }
+    }
+
+    /// A line that was never written.
+    fn initial(&self, addr: u64) -> Line {
+        let is_cleared = addr / PAGE_BYTES as u64 >= self.cleared.into();
+        if is_cleared { [0; LINE_BYTES] } else { never_written(addr, self.seed) }
     }
 
     /// Pages of this memory.
@@ -125,7 +133,7 @@ impl DeviceMemory {
         let offset = (addr as usize % PAGE_BYTES) & !(LINE_BYTES - 1);
         match self.pages.get(&(addr / PAGE_BYTES as u64)) {
             Some(page) => page[offset..offset + LINE_BYTES].try_into().expect("a line"),
-            None => never_written(addr & !(LINE_BYTES as u64 - 1), self.seed),
+            None => self.initial(addr & !(LINE_BYTES as u64 - 1)),
         }
     }
 
@@ -137,15 +145,15 @@ impl DeviceMemory {
     gate_methods!();
 
     fn store(&mut self, addr: u64, data: &Line, strobe: u64) {
-        let seed = self.seed;
-        let base = addr & !(PAGE_BYTES as u64 - 1);
-        let page = self.pages.entry(addr / PAGE_BYTES as u64).or_insert_with(|| {
+        let number = addr / PAGE_BYTES as u64;
+        if !self.pages.contains_key(&number) {
             let mut page = Box::new([0; PAGE_BYTES]);
             for (line, bytes) in page.chunks_exact_mut(LINE_BYTES).enumerate() {
-                bytes.copy_from_slice(&never_written(base + (line * LINE_BYTES) as u64, seed));
+                bytes.copy_from_slice(&self.initial(number * PAGE_BYTES as u64 + (line * LINE_BYTES) as u64));
             }
-            page
-        });
+            self.pages.insert(number, page);
+        }
+        let page = self.pages.get_mut(&number).expect("just put there");
         let offset = (addr as usize % PAGE_BYTES) & !(LINE_BYTES - 1);
         merge(&mut page[offset..offset + LINE_BYTES], data, strobe);
     }
@@ -254,26 +262,26 @@ mod tests {
 
     #[test]
     fn unwritten_memory_is_random_but_constant() {
-        let memory = DeviceMemory::new(4, 7);
+        let memory = DeviceMemory::new(4, u32::MAX, 7);
         assert_eq!(memory.peek(0x40), memory.peek(0x7f));
         assert_ne!(memory.peek(0x40), memory.peek(0x80));
-        assert_ne!(memory.peek(0x40), DeviceMemory::new(4, 8).peek(0x40));
+        assert_ne!(memory.peek(0x40), DeviceMemory::new(4, u32::MAX, 8).peek(0x40));
     }
 
     #[test]
     fn a_partial_write_keeps_the_other_bytes() {
-        let mut memory = DeviceMemory::new(4, 7);
+        let mut memory = DeviceMemory::new(4, u32::MAX, 7);
         let before = memory.peek(0x1040);
         memory.write(0x1040, &[0xaa; 64], 1 << 63 | 1).expect("in range");
         let after = memory.peek(0x1040);
         assert_eq!((after[0], after[63]), (0xaa, 0xaa));
         assert_eq!(after[1..63], before[1..63]);
-        assert_eq!(memory.peek(0x1080), DeviceMemory::new(4, 7).peek(0x1080));
+        assert_eq!(memory.peek(0x1080), DeviceMemory::new(4, u32::MAX, 7).peek(0x1080));
     }
 
     #[test]
     fn accesses_beyond_the_end_go_astray() {
-        let mut memory = DeviceMemory::new(1, 7);
+        let mut memory = DeviceMemory::new(1, u32::MAX, 7);
         assert_eq!(memory.read(0x1000), Err(Resp::DecErr));
         assert_eq!(memory.strays(), [Stray { addr: 0x1000, write: false }]);
     }
@@ -331,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_fault_hits_as_often_as_asked() {
-        let mut memory = DeviceMemory::new(1, 7);
+        let mut memory = DeviceMemory::new(1, u32::MAX, 7);
         memory.inject(Fault { range: 0..64, reads: true, writes: false, times: 2 });
         assert_eq!(memory.write(0, &[0; 64], 1), Ok(()));
         assert!(memory.read(64).is_ok());

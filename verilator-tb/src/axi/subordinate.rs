@@ -340,7 +340,7 @@ mod tests {
     const BEAT: WriteBeat = WriteBeat { data: [7; 64], strobe: u64::MAX, last: true };
 
     fn subordinate(timing: Timing) -> Subordinate<DeviceMemory> {
-        Subordinate::new(DeviceMemory::new(16, 1), timing, 2)
+        Subordinate::new(DeviceMemory::new(16, u32::MAX, 1), timing, 2)
     }
 
     /// One cycle: what the subordinate drove, and its opinion of the manager.
@@ -358,7 +358,7 @@ mod tests {
 
     /// Writes a line, waits for the answer, reads it.
     fn write_then_read(timing: Timing, seed: u64) -> ReadBeat {
-        let mut s = Subordinate::new(DeviceMemory::new(16, 1), timing, seed);
+        let mut s = Subordinate::new(DeviceMemory::new(16, u32::MAX, 1), timing, seed);
         let mut write = ManagerPins { aw: Some(BURST), w: Some(BEAT), ..listen() };
         let mut read = ManagerPins { ar: Some(BURST), ..listen() };
         let mut written = false;

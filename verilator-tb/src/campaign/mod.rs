@@ -42,7 +42,7 @@ use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
 use tideline_abi::command::flag;
 use tideline_abi::cxl::{Channels, NdrOpcode};
-use tideline_abi::geometry::{LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
+use tideline_abi::geometry::{LINES_PER_PAGE, MAX_PAGES, PAGE_BYTES};
 use tideline_abi::regs::{
     DescriptorBase, ErrorBits, Frames, RecallTimeout, SpoolBase, Status, TableInit, WindowBaseHi,
     WindowBaseLo, WindowSize, error_bit,
@@ -136,7 +136,7 @@ impl<'a> Campaign<'a> {
             NastyConfig {
                 seed: config.seed,
                 window_base: WINDOW_BASE,
-                window_pages: WINDOW_PAGES as u32,
+                window_pages: WINDOW_PAGES,
                 grant_exclusive: Some(grant_exclusive),
                 levels: config.levels,
                 violations: config.violations,
@@ -197,11 +197,11 @@ impl<'a> Campaign<'a> {
         }
         device.post_write32(WindowBaseLo::OFFSET, WINDOW_BASE.0 as u32);
         device.post_write32(WindowBaseHi::OFFSET, (WINDOW_BASE.0 >> 32) as u32);
-        device.post_write32(WindowSize::OFFSET, WINDOW_PAGES as u32);
+        device.post_write32(WindowSize::OFFSET, WINDOW_PAGES);
         device.post_write32(Frames::OFFSET, self.layout.spool);
-        device.post_write32(SpoolBase::OFFSET, self.layout.spool);
-        device.post_write32(DescriptorBase::OFFSET, self.layout.spool + SPOOL_FRAMES);
-        device.post_write32(TableInit::OFFSET, 1);
+        device.post_write32(SpoolBase::OFFSET, SPOOL);
+        device.post_write32(DescriptorBase::OFFSET, TABLES);
+        device.post_write32(TableInit::OFFSET, INIT_ZEROED);
         while Status(device.read32(&mut self.channels, Status::OFFSET)?).tables() == 0 {
             device.tick(&mut self.channels)?;
         }
@@ -440,17 +440,25 @@ fn lane(core: &Core, commit: &Commit) -> (bool, bool) {
     if is_line && decodes { (bit(masks.dirty), bit(masks.owned)) } else { commit.lane }
 }
 
-/// Frames of the spool: a record of 16 bytes per page of the window.
-const SPOOL_FRAMES: u32 = (WINDOW_PAGES * 16 / PAGE_BYTES) as u32;
+/// Pages of the window of a campaign: 64 GiB of page index space.
+pub const WINDOW_PAGES: u32 = MAX_PAGES as u32;
+/// First frame of the spool; those below can be mapped.
+const SPOOL: u32 = 4096;
+/// First frame of the tables, behind a record of 16 bytes per page of the window. A campaign takes them as cleared.
+pub const TABLES: u32 = SPOOL + (MAX_PAGES * 16 / PAGE_BYTES) as u32;
+/// TABLE_INIT: begin, and memory is zero already.
+const INIT_ZEROED: u32 = 0b11;
+/// Frames of device memory: what a campaign maps, the spool, a descriptor and a byte of the page list per page.
+pub const FRAMES: u32 = TABLES + (MAX_PAGES * 65 / PAGE_BYTES) as u32;
 
 /// Clusters of pages all over the window: neighbours, and pages that share low address bits.
 fn layout(rng: &mut ChaCha8Rng, count: u32) -> Layout {
     let mut pages = std::collections::BTreeSet::new();
-    pages.insert(WINDOW_PAGES as u32 - 1);
+    pages.insert(WINDOW_PAGES - 1);
     while pages.len() < count as usize {
-        let page = rng.random_range(0..WINDOW_PAGES as u32);
+        let page = rng.random_range(0..WINDOW_PAGES);
         match rng.random_range(0..3) {
-            0 => pages.extend(page..(page + 9).min(WINDOW_PAGES as u32)),
+            0 => pages.extend(page..(page + 9).min(WINDOW_PAGES)),
             // More pages than the descriptor cache has ways, all of one set.
             1 => pages.extend((0..7).map(|i| (page & 0x1ff) + 0x1000 * i)),
             _ => pages.extend([page]),

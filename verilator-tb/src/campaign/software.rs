@@ -11,7 +11,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag, result_flag};
 use tideline_abi::cxl::Channels;
-use tideline_abi::geometry::{BI_TAGS, WINDOW_PAGES};
+use tideline_abi::geometry::BI_TAGS;
 use tideline_abi::regs::{Ctrl, Generation, Status as StatusRegister};
 use tideline_driver::Iova;
 
@@ -313,7 +313,7 @@ impl Software {
                 // A range of a harvest may contain pages that are not mapped.
                 let (a, b) = (self.rng.random_range(0..self.count()), self.rng.random_range(0..self.count()));
                 let (page, count) = match all {
-                    true => (0, WINDOW_PAGES as u32),
+                    true => (0, super::WINDOW_PAGES),
                     false => span(a.min(b), a.max(b) + 1),
                 };
                 let mut flags = 0;
@@ -460,7 +460,7 @@ impl Software {
                 return Err(wrong(aside.what));
             }
             if aside.what == "IDENTIFY" {
-                let sizes = (WINDOW_PAGES as u64) | (BI_TAGS as u64) << 32;
+                let sizes = u64::from(super::WINDOW_PAGES) | (BI_TAGS as u64) << 32;
                 if completion.detail != sizes {
                     return Err(wrong("IDENTIFY"));
                 }
@@ -735,7 +735,7 @@ impl Software {
     ) {
         let (page, count) = match page {
             Some(page) => (self.layout.pages[page as usize], 1),
-            None => (0, WINDOW_PAGES as u32),
+            None => (0, super::WINDOW_PAGES),
         };
         let (arg, param) = (self.buffer.0, BUFFER_RECORDS);
         self.submit(

@@ -11,7 +11,7 @@ use tideline_abi::slot::{Slot, SlotKind, SlotStatus};
 
 /// Identifier in the completion of a command that could not be read.
 const UNREAD: u16 = 0xffff;
-/// Clean pages that a harvest walks over in one step.
+/// Clean pages that a harvest looks at in one step.
 const WALK_PAGES: u32 = 512;
 
 /// The command executor's state.
@@ -327,8 +327,11 @@ impl ModelDevice {
 
     /// Goes on to the next page with anything to harvest, a bounded way: false if there was none.
     fn walk(&self, running: &mut Running) -> bool {
-        let limit = running.end.min(running.next.saturating_add(WALK_PAGES));
-        while running.next < limit {
+        for _ in 0..WALK_PAGES {
+            running.next = self.core.next_known(running.next..running.end).unwrap_or(running.end);
+            if running.next == running.end {
+                break;
+            }
             if self.recalls.timed_out(running.next) {
                 return true;
             }

@@ -13,7 +13,7 @@ use log::Log;
 use recall::Recalls;
 use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
-use tideline_abi::geometry::{PAGE_BYTES, WINDOW_PAGES};
+use tideline_abi::geometry::{MAX_PAGES, PAGE_BYTES};
 use tideline_abi::regs::{Access, REGISTERS, Register, cap, error_bit, reg};
 use tideline_abi::slot::{Slot, SlotKind, SlotResult};
 use tideline_driver::{CarrierError, Iova};
@@ -169,7 +169,7 @@ impl ModelDevice {
             Access::Rw1c => self.regs[index] &= !value,
             Access::Wo if index == reg::INTR_TEST => self.regs[reg::INTR_STATE] |= value,
             Access::Wo if index == reg::TABLE_INIT && value & 1 != 0 && self.table_pages == 0 => {
-                self.table_pages = self.regs[reg::WINDOW_SIZE].min(WINDOW_PAGES as u32);
+                self.table_pages = self.regs[reg::WINDOW_SIZE].min(MAX_PAGES as u32);
             }
             Access::Wo if index == reg::RESET && value != 0 => self.reset(),
             Access::Wo | Access::Const | Access::Ro => {}

@@ -16,7 +16,7 @@ mod bursts;
 pub mod judge;
 mod software;
 
-use super::{Commit, Dut, Rtl, lockstep};
+use super::{Commit, Dut, Rtl, WINDOW_PAGES, lockstep};
 use crate::axi::{Burst, ReadBeat, Resp, WriteBeat, WriteResponse};
 use crate::host::Hpa;
 use crate::rtl_device::{DeviceError, RtlConfig};
@@ -29,7 +29,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
-use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES, WINDOW_BYTES, WINDOW_PAGES};
+use tideline_abi::geometry::{LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES};
 use tideline_abi::regs::{
     DescriptorBase, ErrorBits, Frames, SpoolBase, Status, TableInit, WindowBaseHi, WindowBaseLo, WindowSize,
     error_bit,
@@ -313,11 +313,11 @@ fn drive(rtl: &RtlConfig, config: &AxiConfig, host: &mut Host) -> Result<(), Axi
     for (offset, value) in [
         (WindowBaseLo::OFFSET, WINDOW_BASE.0 as u32),
         (WindowBaseHi::OFFSET, (WINDOW_BASE.0 >> 32) as u32),
-        (WindowSize::OFFSET, WINDOW_PAGES as u32),
+        (WindowSize::OFFSET, WINDOW_PAGES),
         (Frames::OFFSET, spool),
-        (SpoolBase::OFFSET, spool),
-        (DescriptorBase::OFFSET, spool + super::SPOOL_FRAMES),
-        (TableInit::OFFSET, 1),
+        (SpoolBase::OFFSET, super::SPOOL),
+        (DescriptorBase::OFFSET, super::TABLES),
+        (TableInit::OFFSET, super::INIT_ZEROED),
     ] {
         device.post_write32(offset, value);
     }
@@ -378,9 +378,9 @@ fn drive(rtl: &RtlConfig, config: &AxiConfig, host: &mut Host) -> Result<(), Axi
 impl Host {
     fn new(config: &AxiConfig) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x6178_6934);
-        let mut numbers = std::collections::BTreeSet::from([WINDOW_PAGES as u32 - 1, 0]);
+        let mut numbers = std::collections::BTreeSet::from([WINDOW_PAGES - 1, 0]);
         while numbers.len() < config.pages as usize {
-            let page = rng.random_range(0..WINDOW_PAGES as u32 - 4);
+            let page = rng.random_range(0..WINDOW_PAGES - 4);
             numbers.extend([page, page + rng.random_range(0..3)]);
         }
         let page = |number| Page {
@@ -470,8 +470,12 @@ impl Host {
     fn choose(&mut self) -> Option<(Option<usize>, Hpa)> {
         if self.rng.random_ratio(1, 128) {
             self.outside = true;
-            let beside =
-                [WINDOW_BASE.0 - PAGE_BYTES as u64, WINDOW_BASE.0 + WINDOW_BYTES, 0, 0xf_ffff_ffff_f000];
+            let beside = [
+                WINDOW_BASE.0 - PAGE_BYTES as u64,
+                WINDOW_BASE.0 + u64::from(WINDOW_PAGES) * PAGE_BYTES as u64,
+                0,
+                0xf_ffff_ffff_f000,
+            ];
             return Some((None, Hpa(beside[self.rng.random_range(0..4)])));
         }
         let page = self.rng.random_range(0..self.pages.len());

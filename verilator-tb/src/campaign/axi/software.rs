@@ -4,13 +4,12 @@
 
 use super::{AxiConfig, AxiError, Host, Place};
 use crate::campaign::queues::{Queues, read};
-use crate::campaign::{Dut, Rtl};
+use crate::campaign::{Dut, Rtl, WINDOW_PAGES};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag, result_flag};
 use tideline_abi::cxl::Channels;
-use tideline_abi::geometry::WINDOW_PAGES;
 use tideline_abi::regs::{Ctrl, Status as StatusRegister};
 use tideline_driver::Iova;
 
@@ -174,8 +173,7 @@ impl Software {
             }
             _ => {
                 let number = host.pages[page].number;
-                let (page, count) =
-                    if self.rng.random_ratio(1, 3) { (number, 1) } else { (0, WINDOW_PAGES as u32) };
+                let (page, count) = if self.rng.random_ratio(1, 3) { (number, 1) } else { (0, WINDOW_PAGES) };
                 let param = if self.rng.random_ratio(1, 4) { self.rng.random_range(1..6) } else { RECORDS };
                 self.submit(device, host, self.harvest(page, count, param));
             }
@@ -190,7 +188,7 @@ impl Software {
 
     /// A harvest of everything.
     pub(super) fn harvest_all(&mut self, device: &mut Rtl, host: &Host) {
-        self.submit(device, host, self.harvest(0, WINDOW_PAGES as u32, RECORDS));
+        self.submit(device, host, self.harvest(0, WINDOW_PAGES, RECORDS));
     }
 
     /// UNMAP of a page that has a frame; MAP of one that has none, to another frame than before.
@@ -384,7 +382,7 @@ impl Software {
         host.summary.resets += 1;
         // In half of the cases a harvest is cut off, in the others a result is merged back, if there is one.
         if self.waiting.is_none() && self.rng.random() {
-            self.submit(device, host, self.harvest(0, WINDOW_PAGES as u32, RECORDS));
+            self.submit(device, host, self.harvest(0, WINDOW_PAGES, RECORDS));
             self.running = None;
         }
         device.flr(channels)?;

@@ -45,7 +45,7 @@ use tideline_abi::cxl::{
     Channels, DrsOpcode, Line, M2sBirsp, M2sReq, M2sRwd, MetaField, MetaValue, NdrOpcode, ReqOpcode,
     RspOpcode, RwdOpcode, S2mBisnp, S2mDrs, S2mNdr, SnpOpcode, SnpType,
 };
-use tideline_abi::geometry::{BI_TAGS, LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES, WINDOW_PAGES};
+use tideline_abi::geometry::{BI_TAGS, LINE_BYTES, LINES_PER_PAGE, PAGE_BYTES};
 use tideline_abi::slot::{Slot, SlotResult};
 
 /// How lively the host is.
@@ -259,7 +259,7 @@ impl NastyHost {
     /// A host with empty caches that plays with the oracle's pages.
     pub fn new(config: NastyConfig, oracle: Oracle, pages: &[u32]) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-        let mut place = vec![0; WINDOW_PAGES];
+        let mut place = vec![0; config.window_pages as usize];
         for (&page, at) in pages.iter().zip(1..) {
             place[page as usize] = at;
         }

@@ -1,0 +1,232 @@
+//! Which pages have something: one byte per page, in device memory behind the descriptors.
+//!
+//! # Operation
+//! *Changes*: the pipeline says when a page gets its first dirty, owned or accessed line, and when a page slot leaves it without
+//! any; its descriptor has the same bit (`LISTED`), so each change is told once. Neighbours that change alike share a write:
+//! the open line collects them, until a page of another line or another change comes, or somebody reads.
+//! *Reads*: the walk names a group and gets its 512 bytes as eight words of a bit per page. Everything told before that is
+//! written first; memory has answered it before the read leaves. A line that cannot be read counts as all set.
+//!
+//! # Bounds
+//! A change cannot wait. `room` says that the queue has a place for every slot in the pipeline; it empties as fast as device memory takes
+//! writes and waits for nothing else.
+//!
+//! # Timing
+//! Group taken to first read: 3 cycles if nothing must be written. Eight reads in eight cycles.
+
+use super::transpose::Transpose;
+use super::types::*;
+use crate::prim::*;
+use rust_hdl_core::prelude::*;
+
+/// Pages of one line of the list that change alike.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct ListChangeBits {
+    /// Line of the list.
+    pub line: Bits<LIST_BITS>,
+    /// Which of its 64 pages.
+    pub pages: Bits<64>,
+    /// They have something now.
+    pub set: Bit,
+}
+
+/// What the reader does.
+#[derive(Copy, Clone, Debug, PartialEq, LogicState)]
+pub enum ListState {
+    /// Takes a group.
+    Idle,
+    /// Closes the open line.
+    Close,
+    /// Waits until everything before is written.
+    Wait,
+    /// Reads.
+    Read,
+}
+
+/// Writes and reads the page list.
+#[derive(Clone, Debug, Default, LogicBlock)]
+pub struct PageList {
+    /// The clock.
+    pub clk: Signal<In, Clock>,
+    /// Synchronous reset: nothing is under way.
+    pub rst: Signal<In, Bit>,
+    /// Where the list begins.
+    pub base: Signal<In, Dpa>,
+    /// The page gets its first line.
+    pub set: Signal<In, Bit>,
+    /// The page has no line any more.
+    pub clear: Signal<In, Bit>,
+    /// The page.
+    pub page: Signal<In, Page>,
+    /// Slots may enter the pipeline.
+    pub room: Signal<Out, Bit>,
+
+    /// Read a group.
+    pub group_valid: Signal<In, Bit>,
+    /// It is taken.
+    pub group_ready: Signal<Out, Bit>,
+    /// The group.
+    pub group: Signal<In, Bits<GROUP_BITS>>,
+    /// The next word of the group is there: eight in order.
+    pub word_valid: Signal<Out, Bit>,
+    /// It is taken.
+    pub word_ready: Signal<In, Bit>,
+    /// A bit per page.
+    pub word: Signal<Out, Bits<64>>,
+
+    /// A line of the list is to be read.
+    pub read_valid: Signal<Out, Bit>,
+    /// The read is taken.
+    pub read_ready: Signal<In, Bit>,
+    /// From where.
+    pub read_address: Signal<Out, Dpa>,
+    /// It arrives; lines arrive in order.
+    pub read_data_valid: Signal<In, Bit>,
+    /// The line.
+    pub read_data: Signal<In, Bits<512>>,
+    /// It could not be read.
+    pub read_error: Signal<In, Bit>,
+    /// Bytes of a line are to be written.
+    pub write_valid: Signal<Out, Bit>,
+    /// They are taken.
+    pub write_ready: Signal<In, Bit>,
+    /// Where.
+    pub write_address: Signal<Out, Dpa>,
+    /// Which bytes.
+    pub write_strobe: Signal<Out, Bits<64>>,
+    /// The line.
+    pub write_data: Signal<Out, Bits<512>>,
+    /// A write was answered; in order.
+    pub write_done: Signal<In, Bit>,
+
+    state: Reg<ListState>,
+    open_valid: Reg<Bit>,
+    open: Reg<ListChangeBits>,
+    queue: Fifo<ListChangeBits, 5>,
+    // Writes queued and answered, modulo 256.
+    told: Reg<Bits<8>>,
+    written: Reg<Bits<8>>,
+    until: Reg<Bits<8>>,
+    group_r: Reg<Bits<GROUP_BITS>>,
+    next_line: Reg<Bits<3>>,
+    words: Fifo<Bits<64>, 3>,
+    left: Reg<Bits<4>>,
+    gather: Transpose<512, 64>,
+    changes: Signal<Local, Bit>,
+    bit_now: Signal<Local, Bits<64>>,
+    open_now: Signal<Local, ListChangeBits>,
+    joins: Signal<Local, Bit>,
+    close: Signal<Local, Bit>,
+    behind: Signal<Local, Bits<8>>,
+    head: Signal<Local, ListChangeBits>,
+    pops: Signal<Local, Bit>,
+}
+
+impl Logic for PageList {
+    #[hdl_gen]
+    fn update(&mut self) {
+        comment!("module page_list");
+        dff_setup!(self, clk, state, open_valid, open, told, written, until, group_r, next_line, left);
+        self.queue.clk.next = self.clk.val();
+        self.queue.rst.next = self.rst.val();
+        self.words.clk.next = self.clk.val();
+        self.words.rst.next = self.rst.val();
+
+        comment!("Changes: joined to the open line, or the beginning of the next one.");
+        self.changes.next = self.set.val() | self.clear.val();
+        self.bit_now.next = bits::<64>(1) << self.page.val().get_bits::<6>(0);
+        self.open_now.next = self.open.q.val();
+        self.joins.next = self.open_valid.q.val()
+            & (self.open_now.val().line == self.page.val().get_bits::<LIST_BITS>(6))
+            & (self.open_now.val().set == self.set.val())
+            & (self.state.q.val() != ListState::Close);
+        self.close.next = self.open_valid.q.val()
+            & ((self.changes.val() & !self.joins.val()) | (self.state.q.val() == ListState::Close));
+        self.queue.in_valid.next = self.close.val();
+        self.queue.in_data.next = self.open.q.val();
+        if self.close.val() {
+            self.told.d.next = self.told.q.val() + 1;
+            self.open_valid.d.next = false;
+        }
+        if self.changes.val() {
+            self.open_valid.d.next = true;
+            self.open.d.next.line = self.page.val().get_bits::<LIST_BITS>(6);
+            self.open.d.next.set = self.set.val();
+            self.open.d.next.pages = self.bit_now.val();
+            if self.joins.val() {
+                self.open.d.next.pages = self.open_now.val().pages | self.bit_now.val();
+            }
+        }
+        self.room.next = self.queue.count.val() < 16;
+
+        comment!("Writes.");
+        self.head.next = self.queue.out_data.val();
+        self.write_valid.next = self.queue.out_valid.val();
+        self.queue.out_ready.next = self.write_ready.val();
+        self.write_address.next =
+            self.base.val() + (bit_cast::<DPA_BITS, LIST_BITS>(self.head.val().line) << 6);
+        self.write_strobe.next = self.head.val().pages;
+        self.write_data.next = 0.into();
+        if self.head.val().set {
+            self.write_data.next = !bits::<512>(0);
+        }
+        if self.write_done.val() {
+            self.written.d.next = self.written.q.val() + 1;
+        }
+
+        comment!("Reads: behind all that was told before.");
+        self.behind.next = self.until.q.val() - self.written.q.val();
+        self.group_ready.next = (self.state.q.val() == ListState::Idle) & (self.left.q.val() == 0);
+        self.read_valid.next = self.state.q.val() == ListState::Read;
+        self.read_address.next = self.base.val()
+            + (bit_cast::<DPA_BITS, GROUP_BITS>(self.group_r.q.val()) << 9)
+            + (bit_cast::<DPA_BITS, 3>(self.next_line.q.val()) << 6);
+        match self.state.q.val() {
+            ListState::Idle => {
+                if self.group_valid.val() & (self.left.q.val() == 0) {
+                    self.group_r.d.next = self.group.val();
+                    self.next_line.d.next = 0.into();
+                    self.left.d.next = 8.into();
+                    self.state.d.next = ListState::Close;
+                }
+            }
+            ListState::Close => {
+                self.until.d.next = self.told.q.val();
+                if self.close.val() {
+                    self.until.d.next = self.told.q.val() + 1;
+                }
+                self.state.d.next = ListState::Wait;
+            }
+            ListState::Wait => {
+                comment!("Later ones may be written too by now.");
+                if (self.behind.val() == 0) | self.behind.val().get_bit(7) {
+                    self.state.d.next = ListState::Read;
+                }
+            }
+            ListState::Read => {
+                if self.read_ready.val() {
+                    self.next_line.d.next = self.next_line.q.val() + 1;
+                    if self.next_line.q.val().all() {
+                        self.state.d.next = ListState::Idle;
+                    }
+                }
+            }
+            _ => {
+                self.state.d.next = ListState::Idle;
+            }
+        }
+        self.gather.row.next = self.read_data.val();
+        self.words.in_valid.next = self.read_data_valid.val();
+        self.words.in_data.next = self.gather.masks.val().get_bits::<64>(0);
+        if self.read_error.val() {
+            self.words.in_data.next = !bits::<64>(0);
+        }
+        self.word_valid.next = self.words.out_valid.val();
+        self.word.next = self.words.out_data.val();
+        self.words.out_ready.next = self.word_ready.val();
+        self.pops.next = self.words.out_valid.val() & self.word_ready.val();
+        if self.pops.val() {
+            self.left.d.next = self.left.q.val() - 1;
+        }
+    }
+}
