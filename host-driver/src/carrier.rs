@@ -159,6 +159,11 @@ pub trait Carrier {
     /// Frames of device memory, including those that the driver gives to the spool and the tables.
     fn frames(&self) -> u32;
 
+    /// Device memory was zero before the first access: its controller cleared it.
+    fn memory_is_cleared(&self) -> bool {
+        false
+    }
+
     /// Bytes of the window that the host reaches: what the device has, or less.
     fn window_bytes(&self) -> u64 {
         WINDOW_BYTES
@@ -322,6 +327,9 @@ macro_rules! forward {
             }
             fn frames(&self) -> u32 {
                 (**self).frames()
+            }
+            fn memory_is_cleared(&self) -> bool {
+                (**self).memory_is_cleared()
             }
             fn window_bytes(&self) -> u64 {
                 (**self).window_bytes()

@@ -226,7 +226,8 @@ impl<C: Carrier> Device<C> {
         }
         let base = self.info.frames + spool_frames(self.info.pages);
         self.carrier.write32(DescriptorBase::OFFSET, base)?;
-        self.carrier.write32(TableInit::OFFSET, 1)?;
+        let zeroed = u32::from(self.carrier.memory_is_cleared());
+        self.carrier.write32(TableInit::OFFSET, 1 | zeroed << 1)?;
         for _ in 0..self.options.patience {
             if self.status()?.tables() == 1 {
                 return Ok(());

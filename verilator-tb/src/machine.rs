@@ -9,7 +9,7 @@ use crate::rtl_device::{DeviceError, RtlConfig, RtlDevice};
 use std::os::fd::RawFd;
 use tideline_abi::attach::Attach;
 use tideline_abi::cxl::{Channels, Line};
-use tideline_abi::geometry::{LINE_BYTES, WINDOW_BYTES, WINDOW_PAGES};
+use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{BAR0_BYTES, Status};
 use tideline_driver::vfio::VfioCarrier;
 use tideline_driver::vfio_user::VfioUser;
@@ -205,8 +205,12 @@ impl From<MachineError> for CarrierError {
 pub struct MachineConfig {
     /// First byte of the device's window in host physical addresses.
     pub window_base: Hpa,
+    /// Pages of the window.
+    pub window_pages: u32,
     /// Pages of device memory.
     pub frames: u32,
+    /// The memory controller cleared device memory at power-on.
+    pub cleared: bool,
     /// Bytes of the host's cache.
     pub cache_bytes: usize,
     /// Ways of the host's cache.
@@ -215,12 +219,21 @@ pub struct MachineConfig {
     pub attach: Attach,
 }
 
+impl MachineConfig {
+    /// Bytes of the window.
+    pub fn window_bytes(&self) -> u64 {
+        u64::from(self.window_pages) * PAGE_BYTES as u64
+    }
+}
+
 impl Default for MachineConfig {
     /// On CXL.mem, a window above 4 GiB; device memory for all of it, the spool, and some frames to remap to; 2 MiB of cache.
     fn default() -> Self {
         Self {
             window_base: Hpa(0x10_4000_0000),
+            window_pages: WINDOW_PAGES as u32,
             frames: 80_000,
+            cleared: false,
             cache_bytes: 2 << 20,
             cache_ways: 16,
             attach: Attach::Cxl,
@@ -258,7 +271,8 @@ pub fn open(device: Simulated, config: MachineConfig) -> Result<Machine<Box<dyn 
         Simulated::Model => Box::new(ModelInMachine::new(config.attach)),
         Simulated::Rtl(rtl) => {
             let MachineConfig { frames, attach, .. } = config;
-            let rtl = RtlDevice::new(&RtlConfig { frames, attach, ..rtl })?;
+            let cleared = if config.cleared { 0 } else { rtl.cleared };
+            let rtl = RtlDevice::new(&RtlConfig { frames, cleared, attach, ..rtl })?;
             match attach {
                 Attach::Cxl => Box::new(rtl),
                 Attach::Axi => Box::new(AxiAttached::new(rtl)),
@@ -296,7 +310,7 @@ impl<D: LineDevice> Machine<D> {
             bytes: config.cache_bytes,
             ways: config.cache_ways,
             window_base: config.window_base,
-            window_pages: WINDOW_PAGES,
+            window_pages: config.window_pages as usize,
             attach: config.attach,
         });
         let mut machine =
@@ -350,17 +364,19 @@ impl<D: LineDevice> Machine<D> {
     }
 
     fn window_address(&self, offset: u64) -> Result<Hpa, CarrierError> {
-        if offset >= WINDOW_BYTES || !offset.is_multiple_of(LINE_BYTES as u64) {
-            return Err(CarrierError::BadWindow { offset, size: WINDOW_BYTES });
+        let size = self.config.window_bytes();
+        if offset >= size || !offset.is_multiple_of(LINE_BYTES as u64) {
+            return Err(CarrierError::BadWindow { offset, size });
         }
         Ok(Hpa(self.config.window_base.0 + offset))
     }
-}
 
-fn check_range(offset: u64, len: u64) -> Result<(), CarrierError> {
-    match offset.checked_add(len) {
-        Some(end) if end <= WINDOW_BYTES => Ok(()),
-        _ => Err(CarrierError::BadWindow { offset: offset.saturating_add(len), size: WINDOW_BYTES }),
+    fn check_range(&self, offset: u64, len: u64) -> Result<(), CarrierError> {
+        let size = self.config.window_bytes();
+        match offset.checked_add(len) {
+            Some(end) if end <= size => Ok(()),
+            _ => Err(CarrierError::BadWindow { offset: offset.saturating_add(len), size }),
+        }
     }
 }
 
@@ -430,6 +446,14 @@ impl<D: LineDevice> Carrier for Machine<D> {
         self.config.frames
     }
 
+    fn memory_is_cleared(&self) -> bool {
+        self.config.cleared
+    }
+
+    fn window_bytes(&self) -> u64 {
+        self.config.window_bytes()
+    }
+
     fn interrupt_fd(&self, vector: u32) -> Option<RawFd> {
         self.interrupts.fd(vector)
     }
@@ -452,7 +476,7 @@ impl<D: LineDevice> Carrier for Machine<D> {
 
     /// CLFLUSHOPT of the range, and then the wait for the answer of every write-back: a proof, not a property of a platform.
     fn flush(&mut self, offset: u64, len: u64) -> Result<Arrival, CarrierError> {
-        check_range(offset, len)?;
+        self.check_range(offset, len)?;
         self.host.flush(Hpa(self.config.window_base.0 + offset), len, &mut self.channels);
         self.until("the write-backs of a flush", |machine| Ok(machine.host.is_idle()))?;
         Ok(Arrival::Proven)

@@ -3,7 +3,7 @@
 
 use tideline_tb::RtlConfig;
 use tideline_tb::axi::Timing;
-use tideline_tb::campaign::{Config, Directed, Dut, Failure, Model, Rtl};
+use tideline_tb::campaign::{Config, Directed, Dut, FRAMES, Failure, Model, Rtl, TABLES};
 use tideline_tb::host::{Levels, NastyHost, RequestKind, State};
 
 /// How the line is before, and what happens to it at the chosen cycle.
@@ -178,11 +178,19 @@ fn model() {
 #[test]
 fn rtl_without_pauses() {
     // Short latencies: every stage of the device is met, in fewer cycles.
-    let rtl = RtlConfig { dram: Timing::steady(12), host: Timing::steady(16), ..RtlConfig::fast(4096) };
+    let rtl = RtlConfig {
+        dram: Timing::steady(12),
+        host: Timing::steady(16),
+        ..RtlConfig::fast(FRAMES).cleared_from(TABLES)
+    };
     every_offset(Rtl::new(&rtl).unwrap_or_else(|e| panic!("{e}")), false, 1);
 }
 
 #[test]
 fn rtl_with_pauses() {
-    every_offset(Rtl::new(&RtlConfig::nasty(4096, 4)).unwrap_or_else(|e| panic!("{e}")), true, 3);
+    every_offset(
+        Rtl::new(&RtlConfig::nasty(FRAMES, 4).cleared_from(TABLES)).unwrap_or_else(|e| panic!("{e}")),
+        true,
+        3,
+    );
 }
