@@ -4,15 +4,16 @@
 //! *Changes*: the pipeline says when a page gets its first dirty, owned or accessed line, and when a page slot leaves it without
 //! any; its descriptor has the same bit (`LISTED`), so each change is told once. Neighbours that change alike share a write:
 //! the open line collects them, until a page of another line or another change comes, or somebody reads.
-//! *Reads*: the walk names a group and gets its 512 bytes as eight words of a bit per page. Everything told before that is
-//! written first; memory has answered it before the read leaves. A line that cannot be read counts as all set.
+//! *Reads*: the walk names a group and gets its 512 bytes as eight words of a bit per page. Every page that was set before
+//! that is written first; memory has answered it before the read leaves. One that was cleared may still show: its page slot
+//! then finds nothing. A line that cannot be read counts as all set.
 //!
 //! # Bounds
 //! A change cannot wait. `room` says that the queue has a place for every slot in the pipeline; it empties as fast as device memory takes
 //! writes and waits for nothing else.
 //!
 //! # Timing
-//! Group taken to first read: 3 cycles if nothing must be written. Eight reads in eight cycles.
+//! Group taken to first read: 3 cycles if no set must be written. Eight reads in eight cycles.
 
 use super::transpose::Transpose;
 use super::types::*;
@@ -103,10 +104,13 @@ pub struct PageList {
     open_valid: Reg<Bit>,
     open: Reg<ListChangeBits>,
     queue: Fifo<ListChangeBits, 5>,
-    // Writes queued and answered, modulo 256.
+    // Writes queued and answered, modulo 256; the last one that sets pages, and whether it is unanswered.
     told: Reg<Bits<8>>,
     written: Reg<Bits<8>>,
+    last_set: Reg<Bits<8>>,
+    set_waits: Reg<Bit>,
     until: Reg<Bits<8>>,
+    behind: Reg<Bit>,
     group_r: Reg<Bits<GROUP_BITS>>,
     next_line: Reg<Bits<3>>,
     words: Fifo<Bits<64>, 3>,
@@ -117,7 +121,7 @@ pub struct PageList {
     open_now: Signal<Local, ListChangeBits>,
     joins: Signal<Local, Bit>,
     close: Signal<Local, Bit>,
-    behind: Signal<Local, Bits<8>>,
+    answered: Signal<Local, Bits<8>>,
     head: Signal<Local, ListChangeBits>,
     pops: Signal<Local, Bit>,
 }
@@ -126,7 +130,10 @@ impl Logic for PageList {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module page_list");
-        dff_setup!(self, clk, state, open_valid, open, told, written, until, group_r, next_line, left);
+        dff_setup!(
+            self, clk, state, open_valid, open, told, written, last_set, set_waits, until, behind, group_r,
+            next_line, left
+        );
         self.queue.clk.next = self.clk.val();
         self.queue.rst.next = self.rst.val();
         self.words.clk.next = self.clk.val();
@@ -141,7 +148,8 @@ impl Logic for PageList {
             & (self.open_now.val().set == self.set.val())
             & (self.state.q.val() != ListState::Close);
         self.close.next = self.open_valid.q.val()
-            & ((self.changes.val() & !self.joins.val()) | (self.state.q.val() == ListState::Close));
+            & ((self.changes.val() & !self.joins.val())
+                | ((self.state.q.val() == ListState::Close) & self.open_now.val().set));
         self.queue.in_valid.next = self.close.val();
         self.queue.in_data.next = self.open.q.val();
         if self.close.val() {
@@ -170,12 +178,22 @@ impl Logic for PageList {
         if self.head.val().set {
             self.write_data.next = !bits::<512>(0);
         }
+        self.answered.next = self.written.q.val() + 1;
         if self.write_done.val() {
-            self.written.d.next = self.written.q.val() + 1;
+            self.written.d.next = self.answered.val();
+            if self.answered.val() == self.last_set.q.val() {
+                self.set_waits.d.next = false;
+            }
+            if self.answered.val() == self.until.q.val() {
+                self.behind.d.next = false;
+            }
+        }
+        if self.close.val() & self.open_now.val().set {
+            self.last_set.d.next = self.told.q.val() + 1;
+            self.set_waits.d.next = true;
         }
 
-        comment!("Reads: behind all that was told before.");
-        self.behind.next = self.until.q.val() - self.written.q.val();
+        comment!("Reads: behind all that was set before.");
         self.group_ready.next = (self.state.q.val() == ListState::Idle) & (self.left.q.val() == 0);
         self.read_valid.next = self.state.q.val() == ListState::Read;
         self.read_address.next = self.base.val()
@@ -191,15 +209,17 @@ impl Logic for PageList {
                 }
             }
             ListState::Close => {
-                self.until.d.next = self.told.q.val();
-                if self.close.val() {
+                self.until.d.next = self.last_set.q.val();
+                self.behind.d.next = self.set_waits.q.val()
+                    & !(self.write_done.val() & (self.answered.val() == self.last_set.q.val()));
+                if self.close.val() & self.open_now.val().set {
                     self.until.d.next = self.told.q.val() + 1;
+                    self.behind.d.next = true;
                 }
                 self.state.d.next = ListState::Wait;
             }
             ListState::Wait => {
-                comment!("Later ones may be written too by now.");
-                if (self.behind.val() == 0) | self.behind.val().get_bit(7) {
+                if !self.behind.q.val() {
                     self.state.d.next = ListState::Read;
                 }
             }

@@ -1,0 +1,105 @@
+//! Harvests of a window of 64 GiB through a cache of 2,048 descriptors: what they find, and what they cost.
+
+use std::collections::BTreeMap;
+use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag};
+use tideline_abi::geometry::{GROUP_PAGES, MAX_PAGES};
+use tideline_driver::{Carrier, Device, Frame, Iova, LineAddr, PageIndex, PageRange, Recall};
+use tideline_tb::axi::Timing;
+use tideline_tb::campaign::{FRAMES, TABLES};
+use tideline_tb::{Machine, MachineConfig, RtlConfig, RtlDevice};
+
+/// Cycles from a read of device memory to its data.
+const LATENCY: u32 = 40;
+/// Dirty pages, each in a group of its own.
+const DIRTY: u32 = 100;
+/// Cycles of a harvest of 64 GiB of which 100 pages of 100 groups are dirty.
+const MOST_CYCLES: u64 = 1024 + DIRTY as u64 * 2 * LATENCY as u64;
+/// Cycles of a harvest of 16 GiB in which nothing is dirty, besides those that its command and completion spend on the bus.
+const MOST_CLEAN_CYCLES: u64 = 256;
+
+/// The device alone, with a window of 64 GiB, and the records of a harvest by hand.
+struct Bench {
+    device: Device<Machine<RtlDevice>>,
+    records: Iova,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = MachineConfig {
+            window_pages: MAX_PAGES as u32,
+            frames: FRAMES,
+            cleared: true,
+            ..MachineConfig::default()
+        };
+        let rtl = RtlConfig { dram: Timing::steady(LATENCY), ..RtlConfig::fast(FRAMES).cleared_from(0) };
+        let rtl = RtlDevice::new(&rtl).unwrap_or_else(|e| panic!("{e}"));
+        let machine = Machine::new(rtl, config).unwrap_or_else(|e| panic!("{e}"));
+        let mut device = Device::open(machine).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(device.pages().count(), MAX_PAGES as u32);
+        let records = device.carrier_mut().dma_alloc(DIRTY as usize * RECORD_BYTES).unwrap().iova;
+        Self { device, records }
+    }
+
+    fn run(&mut self, command: &Command) -> (u64, Completion) {
+        let begin = self.device.carrier().device.cycle();
+        let id = self.device.submit(command).unwrap();
+        let completion = self.device.wait(id).unwrap();
+        assert_eq!(completion.status, Status::Success as u16, "{command:?}: {completion:?}");
+        (self.device.carrier().device.cycle() - begin, completion)
+    }
+
+    /// Harvests a range and clears it. Returns the cycles beyond those of a command that does nothing, and the masks.
+    fn harvest(&mut self, pages: u32) -> (u64, BTreeMap<u32, u64>) {
+        let (idle, _) = self.run(&Command::new(Opcode::Identify));
+        let command = Command {
+            page: 0,
+            count: pages,
+            flags: flag::HARVEST_CLEAR,
+            arg: self.records.0,
+            param: DIRTY,
+            ..Command::new(Opcode::Harvest)
+        };
+        let (cycles, completion) = self.run(&command);
+        let mut bytes = vec![0; completion.records as usize * RECORD_BYTES];
+        self.device.carrier_mut().dma_read(self.records, &mut bytes).unwrap();
+        let records = bytes.as_chunks::<RECORD_BYTES>().0.iter().map(Record::from_bytes);
+        let masks = records.map(|record| (record.page, record.mask)).collect();
+        self.run(&Command { param: completion.sequence, ..Command::new(Opcode::HarvestAck) });
+        (cycles.saturating_sub(idle), masks)
+    }
+}
+
+/// The dirty pages: the first and the last one of the window among them, and all places within a group.
+fn dirty() -> impl Iterator<Item = u32> {
+    let groups = (MAX_PAGES / GROUP_PAGES) as u32;
+    let inside = |n: u32| n * (GROUP_PAGES as u32 - 1) / (DIRTY - 1);
+    (0..DIRTY).map(move |n| n * (groups - 1) / (DIRTY - 1) * GROUP_PAGES as u32 + inside(n))
+}
+
+#[test]
+fn a_harvest_of_64_gib_costs_what_is_dirty() {
+    let mut bench = Bench::new();
+    let one = |page| PageRange::new(PageIndex(page), 1).unwrap();
+    for (frame, page) in (0..).zip(dirty()) {
+        bench.device.map(one(page), Frame(frame)).unwrap();
+    }
+    let ranges: Vec<_> = dirty().map(one).collect();
+    let tracker = bench.device.track_start(&ranges).unwrap();
+    for round in 0..2_u8 {
+        for page in dirty() {
+            let line = (page % 64) as u8 ^ round;
+            bench.device.store(LineAddr::new(PageIndex(page), line), &[round; 64]).unwrap();
+            bench.device.recall(one(page), Recall::WritePermission).unwrap();
+        }
+        let (cycles, masks) = bench.harvest(MAX_PAGES as u32);
+        println!("64 GiB, {DIRTY} dirty pages: {cycles} cycles of at most {MOST_CYCLES}");
+        let expected = dirty().map(|page| (page, 1 << (page as u8 % 64 ^ round))).collect();
+        assert_eq!(masks, expected);
+        assert!(cycles <= MOST_CYCLES);
+
+        let (cycles, masks) = bench.harvest(MAX_PAGES as u32 / 4);
+        println!("16 GiB, clean: {cycles} cycles of at most {MOST_CLEAN_CYCLES}");
+        assert!(masks.is_empty() && cycles <= MOST_CLEAN_CYCLES);
+    }
+    bench.device.track_stop(tracker).unwrap();
+}
