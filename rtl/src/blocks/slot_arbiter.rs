@@ -13,7 +13,8 @@
 //! * *Claim*: a row operation that finds its set busy claims the set; then no line operation of that set is granted until it
 //!   has gone. Between two claims lie at least 8 cycles in which lines of any set may go. So rows and lines of one set
 //!   take turns.
-//! * *Share*: while others are waiting, page slots go in every fourth cycle only. A claim overrides it.
+//! * *Share*: while others are waiting, page slots go in every fourth cycle only. A claim overrides it. While a page slot waits
+//!   for nothing but its cycle nobody claims: it cannot, and must not lose its turn among the claims.
 //!
 //! Writes and snoop responses are let in as long as the miss unit has a place for them, requests and page slots only up to a
 //! lower mark, so that neither can take the places of the former.
@@ -230,7 +231,10 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
                 self.claim.d.next = 0.into();
                 self.gap.d.next = 12.into();
             }
-        } else if (self.gap.q.val() == 0) & self.new_claim.val().any() {
+        } else if (self.gap.q.val() == 0)
+            & self.new_claim.val().any()
+            & (self.share.val() | !self.free.val().get_bit(3))
+        {
             self.claim.d.next = self.new_claim.val();
             self.claim_last.d.next = self.new_claim.val();
             for i in 0..6 {

@@ -44,7 +44,8 @@ pub struct SlotGate<const SETS: usize> {
     pub free: Signal<Out, Bit>,
     /// It waits for its set only: a row operation may claim it.
     pub crowded: Signal<Out, Bit>,
-    /// The claim of this requester is for the set of its slot.
+    /// The claim of this requester is for the set of its slot, and its page is not held: else the claim would keep out the
+    /// replays that the page is held for.
     pub stands: Signal<Out, Bit>,
     own_set: Signal<Local, Bits<SETS>>,
     held: Signal<Local, Bit>,
@@ -76,6 +77,7 @@ impl<const SETS: usize> Logic for SlotGate<SETS> {
         self.free.next = self.request.val() & !self.held.val() & !self.close.val() & !self.claimed.val();
         self.crowded.next =
             self.request.val() & self.row.val() & !self.held.val() & (self.close.val() | self.claimed.val());
-        self.stands.next = self.request.val() & (self.claim_set.val() == self.own_set.val());
+        self.stands.next =
+            self.request.val() & !self.held.val() & (self.claim_set.val() == self.own_set.val());
     }
 }
