@@ -1,48 +1,68 @@
-// The decision of a slot, `resolve`: one answer per message (invariant 14), and no dirty bit leaves without a record or a
-// command that says so (invariant 3, the part of the decision). Combinational; every descriptor and every slot is free.
+// The decision of a slot, `resolve`: one answer per message (invariant 14); no dirty bit leaves without a record or a command
+// that says so (invariant 3); a grant of write permission is remembered (invariant 1); and what a slot changes is
+// called a change, else the cache would drop the descriptor instead of writing it back. Combinational; every
+// descriptor and every slot is free.
 module decision (
-    input [157:0] slot, input grant_exclusive, input [37:0] control,
+    input [`SLOT_BITS-1:0] slot, input grant_exclusive, input [37:0] control, input [2:0] lane,
     input [63:0] dirty, input [63:0] owned, input [63:0] accessed
 );
-    wire [109:0] result;
-    wire [63:0] dirty_next, lanes, owned_next;
+    wire [`RESULT_BITS-1:0] result;
+    wire [37:0] control_next;
+    wire [63:0] dirty_next, owned_next, accessed_next;
+    wire [2:0] lane_next;
+    wire changes, active, page_done;
     tideline_resolve resolve (
-        .slot(slot), .grant_exclusive(grant_exclusive), .control(control), .dirty(dirty), .owned(owned),
-        .accessed(accessed), .result(result), .dirty_next(dirty_next), .owned_next(owned_next), .lanes(lanes)
+        .slot(slot), .grant_exclusive(grant_exclusive), .control(control), .lane(lane), .dirty(dirty), .owned(owned),
+        .accessed(accessed), .result(result), .control_next(control_next), .dirty_next(dirty_next), .owned_next(owned_next),
+        .accessed_next(accessed_next), .lane_next(lane_next), .changes(changes), .active(active), .page_done(page_done)
     );
-    // SlotBits and ResultBits of rtl/src/blocks/types.rs.
-    wire [3:0] kind = slot[3:0];
-    wire [5:0] line = slot[25:20];
-    wire [3:0] opcode = slot[31:28];
-    wire decodes = slot[26];
-    wire has_ndr = result[0];
-    wire [1:0] data = result[5:4];
-    wire writes_memory = result[6];
-    wire [1:0] status = result[34:33];
-    wire [63:0] mask = result[98:35];
-    wire is_read = opcode == 1 || opcode == 2;
-    wire [63:0] one = 64'd1 << line;
+    wire [3:0] kind = slot[`SLOT_KIND];
+    wire [3:0] opcode = slot[`SLOT_OPCODE];
+    wire [7:0] flags = slot[`SLOT_FLAGS];
+    wire [63:0] given = slot[`SLOT_MASK];
+    wire decodes = slot[`SLOT_DECODES];
+    wire has_ndr = result[`RESULT_HAS_NDR];
+    wire [2:0] ndr = result[`RESULT_NDR];
+    wire [1:0] data = result[`RESULT_DATA];
+    wire writes_memory = result[`RESULT_WRITES_MEMORY];
+    wire newly_dirty = result[`RESULT_NEWLY_DIRTY];
+    wire [1:0] status = result[`RESULT_STATUS];
+    wire [63:0] mask = result[`RESULT_MASK];
+    wire is_line = kind < 8;
+    wire is_local = control[2:0] == 1;
     wire track = control[3];
-    wire [63:0] stored = dirty & ~lanes | dirty_next & lanes;
-    wire [63:0] lost = dirty & ~stored;
+    wire [63:0] lost = dirty & ~dirty_next;
+    wire [63:0] page_after = dirty_next | owned_next | accessed_next;
     always @* begin
-        // Requests, writes and BIConflict are answered on NDR, snoop responses and page slots are not.
+        // Requests, writes and BIConflict are answered on NDR, page slots are not.
         assert (has_ndr == (kind == 0 || kind == 1 || kind == 2));
         // Reads, and nothing else, are answered with data.
-        assert ((data != 0) == (kind == 0 && is_read));
+        assert ((data != 0) == (kind == 0 && (opcode == 1 || opcode == 2)));
         assert (!writes_memory || kind == 1);
-        // Line slots touch one line.
-        if (kind < 4) assert ((lanes & ~one) == 0);
-        // A write of a tracked page sets the bit of its line.
-        if (kind == 1 && writes_memory && track) assert ((stored & one) != 0);
-        // Host messages and merges clear no dirty bit.
-        if (kind < 8 || kind == 14) assert (lost == 0);
-        // A harvest clears only what its record holds, in a slot that ended well; a recall clears nothing.
-        if (kind == 13) assert ((lost & ~mask) == 0 && (lost == 0 || status == 0));
-        if (kind == 12) assert (lost == 0);
-        // A page slot that did not end well changes nothing.
-        if (kind >= 8 && status != 0) assert (lanes == 0);
+        // A write of a tracked page sets the bit of its line, and says when it is the first.
+        if (kind == 1 && writes_memory && track) assert (lane_next[0] && newly_dirty == !lane[0]);
+        if (newly_dirty) assert (lane_next[0] && !lane[0]);
+        // Host messages clear no dirty bit; a granted line is owned, also of a write that keeps it.
+        if (is_line) assert (!lane[0] || lane_next[0]);
+        if (kind == 0 && ndr == 2) assert (lane_next[1] && is_local && decodes);
+        if (kind == 1 && writes_memory && slot[`SLOT_META_FIELD] == 0 && slot[`SLOT_META_VALUE] == 2) assert (lane_next[1]);
+        assert (ndr != 3);
+        // A harvest clears only what its record holds, in a slot that ended well; a recall and a merge clear nothing.
+        if (kind == 13) assert ((lost & ~mask) == 0 && ((accessed & ~accessed_next) & ~mask) == 0);
+        if (kind == 12 || kind == 14) assert (lost == 0);
+        // A page slot that did not end well clears nothing but the ownership of the lines that were recalled for it.
+        if (!is_line && status != 0) assert (lost == 0 && accessed_next == accessed && control_next == control);
+        if (kind >= 12) assert ((owned & ~owned_next & ~given) == 0 && (slot[`SLOT_RECALLED] || owned_next == owned));
+        // A page slot that does end well leaves no owned line where the lines were to be recalled.
+        if ((kind == 10 || kind == 12 && !flags[0] || kind == 13 && flags[0] && is_local) && status == 0) assert (owned_next == 0);
         // The mask of a merge is dirty afterwards, unless the page is gone or it was a result about accessed lines.
-        if (kind == 14 && track && !slot[57] && control[2:0] == 1) assert ((slot[157:94] & ~stored) == 0);
+        if (kind == 14 && track && !flags[2] && is_local) assert ((given & ~dirty_next) == 0);
+        // What changes is called a change.
+        if (is_line && decodes) assert (changes || (lane_next == lane && control_next == control));
+        if (!is_line)
+            assert (changes || (dirty_next == dirty && owned_next == owned && accessed_next == accessed && control_next == control));
+        // What the summary hears.
+        if (is_line && decodes) assert (active == (lane_next != 0));
+        if (!is_line) assert (active == (page_after != 0) && page_done == (status == 0));
     end
 endmodule

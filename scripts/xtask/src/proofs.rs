@@ -32,6 +32,9 @@ pub struct Proof {
 /// Contents of queues and memories.
 const CONTENTS: &str = "tideline_lut_ram_*";
 
+/// Bits of a set of the descriptor cache, in the preset that the proofs are about.
+pub const SET_BITS: usize = 10;
+
 /// What five proofs wait for; docs/proofs.md says where they hold.
 const CACHE: &str = "written for descriptors on chip: to be adapted to the descriptor cache";
 
@@ -112,13 +115,34 @@ pub fn all() -> Vec<Proof> {
             cut_wires: &[],
             depth: 2,
             long: false,
-            open: Some(CACHE),
-            mutations: vec![change(
-                "a granted write stays first",
-                "tideline_slot_arbiter",
-                "before_wb_d = 1'b0;",
-                "before_wb_d = 1'b1;",
-            )],
+            open: None,
+            mutations: vec![
+                change(
+                    "who was granted stays first",
+                    "tideline_slot_arbiter",
+                    "if (granted[0]) older0_d = granted;",
+                    "if (granted[0]) older0_d = older0_q;",
+                ),
+                change("no gap between claims", "tideline_slot_arbiter", "gap_d = 4'hc;", "gap_d = 4'h0;"),
+                change(
+                    "a claim stands for a held page",
+                    "tideline_slot_gate",
+                    "assign stands = request && !held && (claim_set == own_set);",
+                    "assign stands = request && (claim_set == own_set);",
+                ),
+                change(
+                    "claims do not wait for a page slot",
+                    "tideline_slot_arbiter",
+                    "else if ((gap_q == 4'd0) && (|new_claim) && (share || !free[3])) begin\n            claim_d",
+                    "else if ((gap_q == 4'd0) && (|new_claim)) begin\n            claim_d",
+                ),
+                change(
+                    "rows do not keep their distance",
+                    "tideline_slot_gate",
+                    "(|(near & past_row)) || ",
+                    "",
+                ),
+            ],
         },
         Proof {
             name: "decision",
@@ -128,13 +152,25 @@ pub fn all() -> Vec<Proof> {
             cut_wires: &[],
             depth: 1,
             long: false,
-            open: Some(CACHE),
+            open: None,
             mutations: vec![
                 change(
                     "writes of tracked pages are not dirty",
                     "tideline_resolve",
                     "new_dirty = line_dirty || track;",
                     "new_dirty = line_dirty;",
+                ),
+                change(
+                    "a granted line is not owned",
+                    "tideline_resolve",
+                    "end else if (meta_any) begin\n                        new_owned = 1'b1;",
+                    "end else if (meta_any) begin\n                        new_owned = 1'b0;",
+                ),
+                change(
+                    "a change of the row is not called one",
+                    "tideline_resolve",
+                    "((dirty_after ^ dirty) | (owned_after ^ owned) |",
+                    "((dirty_after ^ dirty) |",
                 ),
                 change(
                     "BIConflict is not answered",

@@ -6,17 +6,21 @@
 //! empty when the device changes. docs/proofs.md says what each proof means.
 
 use crate::mutations::Patch;
-use crate::proofs::{Proof, all};
+use crate::proofs::{self, Proof, all};
 use crate::python::tool;
 use crate::{root, scratch};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
+use rust_hdl_core::prelude::*;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
+use tideline_abi::geometry::PAGE_BITS;
+use tideline_rtl::blocks::axi::AxiWriteBits;
+use tideline_rtl::blocks::types::*;
 
 /// Prove what rtl/formal says about the emitted Verilog
 #[derive(Debug, Args)]
@@ -110,7 +114,7 @@ fn prove(proof: &Proof, patch: Option<&Patch>) -> Result<Outcome> {
     for (name, text) in &files {
         fs::write(dir.join(name), text)?;
     }
-    let mut harness = String::new();
+    let mut harness = sizes();
     for name in ["stable", proof.name] {
         let path = root().join(format!("rtl/formal/{name}.v"));
         harness += &fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -118,6 +122,44 @@ fn prove(proof: &Proof, patch: Option<&Patch>) -> Result<Outcome> {
     fs::write(dir.join("harness.sv"), &harness)?;
     fs::write(dir.join("proof.sby"), script(proof, &dir, files.keys(), &harness))?;
     sby(&dir)
+}
+
+/// The widths of the device and the fields of its messages, as the harnesses name them: `` `PAGE_BITS ``, `` `SLOT_KIND ``.
+fn sizes() -> String {
+    let mut text = String::new();
+    let mut define = |name: &str, value: String| {
+        let _ = writeln!(text, "`define {name} {value}");
+    };
+    define("PAGE_BITS", PAGE_BITS.to_string());
+    define("SET_BITS", proofs::SET_BITS.to_string());
+    for (message, descriptor) in [
+        ("SLOT", SlotBits::descriptor()),
+        ("ENTRY", EntryBits::descriptor()),
+        ("RESULT", ResultBits::descriptor()),
+        ("ORDER", WriteOrderBits::descriptor()),
+        ("WRITE", WriteBits::descriptor()),
+        ("ADDRESS", AxiWriteBits::descriptor()),
+    ] {
+        let TypeKind::Composite(fields) = descriptor.kind else { continue };
+        let mut low = 0;
+        for field in fields {
+            let width = width(&field.kind.kind);
+            let name = format!("{message}_{}", field.fieldname.to_uppercase());
+            define(&name, format!("{}:{low}", low + width - 1));
+            low += width;
+        }
+        define(&format!("{message}_BITS"), low.to_string());
+    }
+    text
+}
+
+/// Bits of a type.
+fn width(kind: &TypeKind) -> usize {
+    match kind {
+        TypeKind::Bits(bits) | TypeKind::Signed(bits) => *bits,
+        TypeKind::Enum(names) => names.len().next_power_of_two().trailing_zeros() as usize,
+        TypeKind::Composite(fields) => fields.iter().map(|field| width(&field.kind.kind)).sum(),
+    }
 }
 
 /// What SymbiYosys is to do.
