@@ -1,67 +1,46 @@
-// Invariant 4 of the line protocol, for BIRsp: a snoop response at the head of its queue leaves it within 12 cycles, so
-// `m2s_birsp_ready` is never low for more than 13, whatever requests, writes, memory, commands and host do.
+// Invariant 4 of the line protocol, for BIRsp: `m2s_birsp_ready` never falls, in no state of the device; and in the next
+// cycle the response has closed its lines under its tag or is reported as wrong. It waits for nothing: no slot, no queue.
 //
-// Real: recall engine but its contexts, front end with the arbiter. Free: every input of the device, contexts, pipeline,
-// credits, memory port, walker, spool, executor, registers, the contents of queues and of the table of snoops.
-// Assumed: the scrub is over and stays over; the head of the queue and its entry in the table stand still until the
-// response is taken (proof `fifo`; a tag in use is not given out again).
-module birsp_moves (input clk, input rst, input birsp_valid);
-    wire birsp_ready, ready, head_valid, head_taken, granted, offered;
-    wire [19:0] head;
-    wire [29:0] entry;
-    wire [127:0] outstanding;
-    wire wb, br, bp, last_valid, second_valid, before_wr, before_wp, before_rp;
-    wire [15:0] last_page, second_page, page;
+// Real: the recall engine and its wiring to the channel. Free: every input of the device, all other blocks, the contents of
+// the recall engine's queues and memories. Assumed: the lines that are open under a tag are lines of its snoop.
+module birsp_moves (input clk, input rst, input birsp_valid, input [3:0] birsp_opcode, input [15:0] birsp_tag, input [1:0] birsp_low);
+    wire birsp_ready, bad, writes, filling;
+    wire [7:0] write_tag;
+    wire [4:0] write_data, answer;
+    wire [3:0] asked;
+    wire [`TAG_BITS-1:0] snoop;
     tideline_core device (
-        .clk(clk), .rst(rst), .m2s_birsp_valid(birsp_valid), .m2s_birsp_ready(birsp_ready),
-        .\snooper.enable (ready),
-        .\recall.responses.out_valid (head_valid), .\recall.responses.out_ready (head_taken), .\recall.responses.out_data (head),
-        .\recall.table_read_data (entry), .\recall.response_granted (granted), .\recall.offer_response (offered),
-        .\snooper.arbiter.response_page (page),
-        .\snooper.arbiter.before_wb_q (wb), .\snooper.arbiter.before_br_q (br), .\snooper.arbiter.before_bp_q (bp),
-        .\snooper.arbiter.before_wr_q (before_wr), .\snooper.arbiter.before_wp_q (before_wp), .\snooper.arbiter.before_rp_q (before_rp),
-        .\snooper.arbiter.last_valid_q (last_valid), .\snooper.arbiter.last_page_q (last_page),
-        .\snooper.arbiter.second_valid_q (second_valid), .\snooper.arbiter.second_page_q (second_page)
+        .clk(clk), .rst(rst), .m2s_birsp_valid(birsp_valid), .m2s_birsp_ready(birsp_ready), .m2s_birsp_opcode(birsp_opcode),
+        .m2s_birsp_tag(birsp_tag), .m2s_birsp_low(birsp_low), .\recall.bad_response (bad), .\recall.filling (filling),
+        .\recall.answers.write_enable (writes), .\recall.answers.write_address (write_tag), .\recall.answers.write_data (write_data),
+        .\recall.answers.read_data (answer), .\recall.asked.read_data (asked),
+        .\recall.snoops.read_data (snoop)
     );
-    reg started = 1'b0;
-    always @(posedge clk) started <= 1'b1;
-    always @* if (!started) assume (rst); else assume (!rst);
-    reg was_ready = 1'b0, was_waiting = 1'b0, was_offered = 1'b0;
-    reg [19:0] last_head;
-    reg [29:0] last_entry;
+    reg started = 1'b0, came = 1'b0;
+    reg [3:0] opcode;
+    reg [15:0] tag;
+    reg [1:0] low;
     always @(posedge clk) begin
-        was_ready <= started && ready;
-        was_waiting <= started && head_valid && !head_taken;
-        was_offered <= started && offered;
-        last_head <= head;
-        last_entry <= entry;
+        started <= 1'b1;
+        came <= !rst && birsp_valid;
+        opcode <= birsp_opcode;
+        tag <= birsp_tag;
+        low <= birsp_low;
     end
-    always @* begin
-        if (was_ready) assume (ready);
-        if (!ready) assume (!birsp_valid);
-        if (was_waiting) assume (head == last_head && entry == last_entry);
-    end
-
-    reg [7:0] waited = 0, low = 0;
-    always @(posedge clk) begin
-        waited <= rst || !ready || !head_valid || head_taken ? 0 : waited + 1;
-        low <= rst || !ready || birsp_ready ? 0 : low + 1;
-    end
-    wire [1:0] before = wb + !br + !bp;
-    wire [1:0] blocked = last_valid && last_page == page ? 2 : second_valid && second_page == page ? 1 : 0;
+    always @* if (!started) assume (rst);
+    // The lines under the tag that are still to be answered, and those that are answered now.
+    wire [3:0] open = asked ^ answer[3:0];
+    wire [3:0] closed = write_data[3:0] ^ answer[3:0];
+    wire [3:0] lines = snoop[`TAG_LINES];
+    always @* assume ((open & ~lines) == 0);
     always @(posedge clk) if (started && !rst) begin
-        assert (!(wb && br) || before_wr);
-        assert (!(wb && bp) || before_wp);
-        assert (!(before_wr && before_rp) || before_wp);
-        assert (!(br && before_rp) || bp);
-        assert (!(!wb && !br) || !before_wr);
-        assert (!(!wb && !bp) || !before_wp);
-        assert (!(!before_wr && !before_rp) || !before_wp);
-        assert (!(!br && !before_rp) || !bp);
-        if (head_valid && ready && !offered) assert (head_taken);
-        assert (!offered || waited + 3 * before + blocked <= 11);
-        assert (waited <= 11);
-        assert (birsp_ready || low <= waited + 1);
-        assert (low <= 13);
+        assert (birsp_ready);
+        if (came && !filling) begin
+            assert (bad || writes);
+            if (writes) assert (write_tag == tag && tag[15:8] == 0 && closed != 0 && (closed & ~open) == 0);
+            if (writes && opcode[2]) assert (closed == lines);
+            if (opcode == 0 && tag[15:8] == 0 && open[low]) assert (closed[low] && writes && !bad);
+        end
+        if (!came && !filling) assert (!bad && !writes);
     end
 endmodule

@@ -138,6 +138,7 @@ fn sizes() -> String {
         ("RESULT", ResultBits::descriptor()),
         ("ORDER", WriteOrderBits::descriptor()),
         ("WRITE", WriteBits::descriptor()),
+        ("TAG", TagBits::descriptor()),
         ("ADDRESS", AxiWriteBits::descriptor()),
     ] {
         let TypeKind::Composite(fields) = descriptor.kind else { continue };
