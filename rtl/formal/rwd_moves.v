@@ -1,134 +1,131 @@
-// Invariant 4 of the line protocol, for RwD: with device memory answering and NDR taken, `m2s_rwd_ready` is never low for
-// more than 64 cycles, whatever requests, snoop responses, recalls, page slots, commands, registers and host memory do.
+// Invariant 4 of the line protocol, for RwD: `m2s_rwd_ready` rises within MISS + max(DRAM, 71) + 2 RUN + 13 cycles, whatever
+// requests, snoop responses, recalls, page slots, commands, registers and host memory do. DRAM: memory answers one of
+// its line writes every DRAM cycles. RUN: descriptors are written at most RUN cycles on end. MISS: within MISS cycles the
+// miss unit has room and does not hold the page of the write for 64 cycles on end, so the arbiter gets to it. The
+// argument does not use the numbers. 71 = the chains of the miss unit and the stages of the pipeline: all other
+// places of write data are on their way to memory, and discarded writes let answers of memory go first.
 //
-// The device is the real core. Real: front end, arbiter, pipeline with its decision, responder with its credits, memory
-// port. Free (any value in any cycle): every other input, the recall engine, walker, spool, executor, registers, summary,
-// host port, the contents of the descriptors. Queues keep their pointers; their contents are free but stand still at
-// the head (proof `fifo`).
-//
-// Assumed: the scrub is over and stays over; NDR is taken in every cycle; device memory takes addresses and data in every
-// cycle and answers one of the line writes under way at least every 32 cycles; the recall engine offers snoop responses
-// and page slots only as such.
-module rwd_moves #(parameter N = 64, BITS = 16, DRAM = 32) (
-    input clk, input rst,
-    input m2s_rwd_valid, input m2s_req_valid, input dram_bvalid, input [7:0] dram_bid
+// Real: the front end but its arbiter, responder with its credits, memory port. Free: every other input and block.
+// Assumed, beside that: the scrub is over; NDR is taken, memory takes addresses and data in every cycle; heads of queues
+// stand still (proof `fifo`); the arbiter grants an offered write of a page that is not held in the 64th cycle at the latest
+// (proof `slot_arbiter`); what holds credits and places (proof `answers`), of which the pipeline has at most 7 and the
+// chains of the miss unit at most 64.
+module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
+    input clk, input rst, input m2s_rwd_valid, input m2s_req_valid, input dram_bvalid, input [7:0] dram_bid
 );
-    // ---- the device and what this proof looks at
-    wire m2s_rwd_ready, ready, writes_valid, writes_ready, rwd_offer, write_granted, ndr_leaves, awvalid, wvalid;
-    wire [15:0] decided, written, orders, write_data, pending;
-    wire [6:0] ndr_used;
+    localparam INSIDE = 64 + 7;
+    localparam CREDIT = DRAM + 2 * RUN + 10, PLACE = INSIDE + 2 * RUN + 10, LATER = CREDIT > PLACE ? CREDIT : PLACE;
+    wire rwd_ready, ready, room, valid, taken, offer, conflict, illegal;
+    wire [5:0] request, grant;
+    wire [3:0] hold;
+    wire [`PAGE_BITS-1:0] page, held0, held1, held2, held3;
+    wire [`WRITE_BITS-1:0] head;
+    wire ndr_leaves, ndr_spare_valid, descriptor, write_turn, order, keep, aw, aw_spare, w, w_spare, awvalid;
+    wire [8:0] ndr_used, place_count;
+    wire [15:0] decided, written, orders, pending, places;
+    wire [`ORDER_BITS-1:0] order_data, next_order;
+    wire [`ADDRESS_BITS-1:0] aw_data;
     wire [7:0] awid;
-    wire v1, v2, v3, v4; wire [157:0] s1, s2, s3, s4; wire [109:0] r4;
-    wire [54:0] orders_head; wire [625:0] writes_head; wire orders_pop;
-    wire [157:0] response_slot, page_slot; wire response_valid, page_valid;
-    wire [3:0] grant;
-    wire before_wb, before_wr, before_wp, before_br, before_bp, before_rp, last_v, second_v; wire [15:0] last_page, second_page;
-    wire aw_v, aw_s, w_v, w_s; wire [71:0] aw_d, aw_sd; wire write_turn, ndr_v, ndr_s;
-    wire spool_slot_valid;
     tideline_core device (
-        .clk(clk), .rst(rst),
-        .m2s_rwd_valid(m2s_rwd_valid), .m2s_rwd_ready(m2s_rwd_ready), .m2s_req_valid(m2s_req_valid),
-        .s2m_ndr_ready(1'b1),
-        .m_axi_dram_awready(1'b1), .m_axi_dram_wready(1'b1), .m_axi_dram_awvalid(awvalid), .m_axi_dram_awid(awid),
-        .m_axi_dram_wvalid(wvalid), .m_axi_dram_bvalid(dram_bvalid), .m_axi_dram_bid(dram_bid),
-        .\snooper.enable (ready),
-        .\snooper.writes.out_valid (writes_valid), .\snooper.writes.out_ready (writes_ready), .\snooper.writes.out_data (writes_head),
-        .\snooper.rwd_offer (rwd_offer), .\snooper.write_granted (write_granted),
-        .\snooper.response_slot (response_slot), .\snooper.page_slot (page_slot),
-        .\snooper.response_valid (response_valid), .\snooper.page_valid (page_valid),
-        .\snooper.granted (grant),
-        .\pipeline.valid_1_q (v1), .\pipeline.valid_2_q (v2), .\pipeline.valid_3_q (v3), .\pipeline.valid_4_q (v4),
-        .\pipeline.slot_1_q (s1), .\pipeline.slot_2_q (s2), .\pipeline.slot_3_q (s3), .\pipeline.slot_4_q (s4), .\pipeline.result_4_q (r4),
+        .clk(clk), .rst(rst), .m2s_rwd_valid(m2s_rwd_valid), .m2s_rwd_ready(rwd_ready), .m2s_req_valid(m2s_req_valid),
+        .s2m_ndr_ready(1'b1), .m_axi_dram_awready(1'b1), .m_axi_dram_wready(1'b1), .m_axi_dram_awvalid(awvalid),
+        .m_axi_dram_awid(awid), .m_axi_dram_bvalid(dram_bvalid), .m_axi_dram_bid(dram_bid),
+        .\snooper.enable (ready), .\snooper.room (room), .\snooper.writes.out_valid (valid), .\snooper.writes.out_ready (taken),
+        .\snooper.writes.out_data (head), .\snooper.rwd_offer (offer), .\snooper.rwd_conflict (conflict), .\snooper.rwd_illegal (illegal),
+        .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.arbiter.page0 (page), .\snooper.hold (hold),
+        .\snooper.hold_page0 (held0), .\snooper.hold_page1 (held1), .\snooper.hold_page2 (held2), .\snooper.hold_page3 (held3),
         .\responder.ndr_used_q (ndr_used), .\responder.decided.count (decided), .\responder.written.count (written),
-        .\responder.ndr_leaves (ndr_leaves), .\responder.ndr.valid_q (ndr_v), .\responder.ndr.spare_valid_q (ndr_s),
-        .\memory.orders.count (orders), .\memory.orders.out_data (orders_head), .\memory.orders.out_ready (orders_pop),
-        .\memory.write_data.count (write_data), .\memory.write_pending.count (pending),
-        .\memory.aw.valid_q (aw_v), .\memory.aw.spare_valid_q (aw_s), .\memory.aw.data_q (aw_d), .\memory.aw.spare_data_q (aw_sd),
-        .\memory.write_turn_q (write_turn), .\memory.w.valid_q (w_v), .\memory.w.spare_valid_q (w_s),
-        .\snooper.arbiter.before_wb_q (before_wb), .\snooper.arbiter.before_wr_q (before_wr), .\snooper.arbiter.before_wp_q (before_wp),
-        .\snooper.arbiter.before_br_q (before_br), .\snooper.arbiter.before_bp_q (before_bp), .\snooper.arbiter.before_rp_q (before_rp),
-        .\snooper.arbiter.last_valid_q (last_v), .\snooper.arbiter.last_page_q (last_page),
-        .\snooper.arbiter.second_valid_q (second_v), .\snooper.arbiter.second_page_q (second_page)
+        .\responder.ndr_leaves (ndr_leaves), .\responder.ndr.spare_valid_q (ndr_spare_valid),
+        .\memory.orders.count (orders), .\memory.orders.out_data (next_order), .\memory.order_valid_q (order), .\memory.order_q (order_data),
+        .\memory.write_pending.count (pending), .\memory.places.count (places), .\memory.place_count_q (place_count),
+        .\memory.descriptor_write_valid (descriptor), .\memory.write_turn_q (write_turn),
+        .\memory.aw.valid_q (aw), .\memory.aw.spare_valid_q (aw_spare), .\memory.aw.data_q (aw_data),
+        .\memory.w.valid_q (w), .\memory.w.spare_valid_q (w_spare)
     );
-    // ---- start
-    reg started = 0; always @(posedge clk) started <= 1;
-    always @* if (!started) assume (rst);
-    always @* if (started) assume (!rst);
-    // The scrub's end is a free input here; once done it stays so.
-    always @(posedge clk) if (started && $past(ready)) assume (ready);
-    always @* if (!ready) assume (!m2s_rwd_valid && !m2s_req_valid);
-    // ---- what the blocks that were cut away promise
-    always @* begin assume (response_slot[3:0] == 4'd3); assume (page_slot[3]); end
-    // The head of a queue stays until it is taken (proof fifo).
-    always @(posedge clk) if (started && !$past(rst)) begin
-        if ($past(orders != 0 && !orders_pop)) assume ($stable(orders_head));
-        if ($past(writes_valid && !writes_ready)) assume ($stable(writes_head));
+    reg started = 1'b0;
+    always @(posedge clk) started <= 1'b1;
+    always @* if (!started) assume (rst); else assume (!rst);
+
+    // ---- the scrub is over; until then, and until the places of write data are listed, nobody asks
+    reg was_ready = 1'b0;
+    always @(posedge clk) was_ready <= started && ready;
+    always @* begin
+        if (was_ready) assume (ready);
+        if (!ready) assume (!m2s_rwd_valid && !m2s_req_valid);
+        if (ready) assume (place_count == 256);
     end
-    // ---- device memory: takes a write within STALL cycles, answers one of those under way within DRAM cycles
-    reg [BITS-1:0] quiet = 0; reg [7:0] out0 = 0;
-    wire line_b = dram_bvalid && dram_bid == 0;
-    wire line_aw = awvalid && awid == 0;
+    // ---- heads of queues, the arbiter
+    reg stands = 1'b0;
+    reg [`WRITE_BITS-1:0] last_head;
     always @(posedge clk) begin
-        out0 <= rst ? 0 : out0 + line_aw - line_b;
-        quiet <= rst || line_b || out0 == 0 ? 0 : quiet + 1;
+        stands <= started && valid && !taken;
+        last_head <= head;
+    end
+    wire held = (hold[0] && held0 == page) || (hold[1] && held1 == page) || (hold[2] && held2 == page) || (hold[3] && held3 == page);
+    reg [15:0] clear = 0, offered = 0;
+    always @(posedge clk) begin
+        clear <= !request[0] || held || grant[0] ? 0 : clear + 1;
+        offered <= !offer || !ready || grant[0] ? 0 : offered + 1;
     end
     always @* begin
-        if (out0 == 0) assume (!line_b);
-        assume (quiet <= DRAM);
+        if (stands) assume (head == last_head);
+        assume ((grant & (grant - 1)) == 0 && (grant & ~request) == 0);
+        if (clear == 63 && request[0] && !held) assume (grant[0]);
+    // ---- the miss unit
+        if (offered == MISS) assume (clear >= 64);
     end
-    // ---- what holds the credits
-    function answered(input [3:0] kind); answered = kind < 3; endfunction
-    wire [7:0] in_pipe = (v1 && answered(s1[3:0])) + (v2 && answered(s2[3:0])) + (v3 && answered(s3[3:0])) + (v4 && answered(s4[3:0]));
-    wire [7:0] writes_in_pipe = (v1 && s1[3:0] == 1) + (v2 && s2[3:0] == 1) + (v3 && s3[3:0] == 1) + (v4 && s4[3:0] == 1);
-    wire [7:0] in_aw = (aw_v && aw_d[71:64] == 0) + (aw_s && aw_sd[71:64] == 0);
-    always @(posedge clk) if (started && !rst) begin
-        assert (ndr_used == in_pipe + decided + written + orders + pending);
-        assert (ndr_used <= 64);
-        assert (pending == out0 + in_aw);
-        assert (write_data == writes_in_pipe + orders);
-        assert (aw_v == w_v && aw_s == w_s);
-        assert (!aw_s && !w_s);
-        assert (!ndr_s);
-        if (v4) assert (r4[0] == answered(s4[3:0]));
-        assert ((!before_wb || !before_br || before_wr) && (!before_wb || !before_bp || before_wp) && (!before_wr || !before_rp || before_wp) && (!before_br || !before_rp || before_bp));
-        assert ((!before_wr || before_br || before_wb) && (!before_wp || before_bp || before_wb) && (!before_wp || before_rp || before_wr) && (!before_bp || before_rp || before_br));
-    end
-    // ---- the bounds
-    localparam CREDIT = DRAM + 12;  // cycles until a credit comes back when none is left
-    wire ans1 = v1 && answered(s1[3:0]), ans2 = v2 && answered(s2[3:0]), ans3 = v3 && answered(s3[3:0]), ans4 = v4 && answered(s4[3:0]);
-    wire none = ndr_used == 64;
-    reg [BITS-1:0] no_credit = 0, in_orders = 0, in_skid = 0, offered = 0, waits = 0, low = 0;
+    // ---- device memory
+    reg [15:0] quiet = 0, run = 0;
+    reg [9:0] owes = 0;
+    wire line_b = dram_bvalid && dram_bid == 0;
+    wire line_aw = aw && aw_data[`ADDRESS_ID] == 0;
     always @(posedge clk) begin
-        no_credit <= rst || ndr_leaves || !none ? 0 : no_credit + 1;
-        in_orders <= rst || ndr_leaves || !none ? 0 : in_orders + (no_credit >= 5 && pending == 0);
-        in_skid <= rst || ndr_leaves || !none ? 0 : in_skid + (no_credit >= 5 && pending != 0 && out0 == 0);
-        offered <= rst || !rwd_offer || write_granted || !ready ? 0 : offered + 1;
-        waits <= rst || !writes_valid || writes_ready || !ready ? 0 : waits + 1;
-        low <= rst || m2s_rwd_ready || !ready ? 0 : low + 1;
+        owes <= rst ? 0 : owes + (awvalid && awid == 0) - line_b;
+        quiet <= rst || line_b || owes == 0 ? 0 : quiet + 1;
+        run <= rst || !descriptor ? 0 : run + 1;
     end
-    wire [3:0] before = !before_wb + !before_wr + !before_wp;
-    wire [3:0] blocked = last_v && last_page == writes_head[15:0] ? 2 : second_v && second_page == writes_head[15:0] ? 1 : 0;
-    always @(posedge clk) if (started && !rst) begin
-        // Without a credit nothing enters, so the stages run empty one by one.
-        if (no_credit >= 1) assert (!ans1 && none);
-        if (no_credit >= 2) assert (!ans2);
-        if (no_credit >= 3) assert (!ans3);
-        if (no_credit >= 4) assert (!ans4);
-        if (no_credit >= 5) assert (decided == 0 && orders + pending + written == 64);
-        assert (quiet == 0 || out0 != 0);
-        // Then every credit is with a write on its way to memory.
-        assert (written != 0 || no_credit <= 5 + in_orders + in_skid + quiet);
-        assert (no_credit > 5 || (in_orders == 0 && in_skid == 0));
-        assert (in_orders == 0 || pending != 0 || written != 0 || (!write_turn && in_orders <= 1));
-        assert (in_skid == 0 || out0 != 0 || written != 0);
-        assert (in_orders <= 2 && in_skid <= 1 && (written != 0 || no_credit <= CREDIT - 1));
-        assert (no_credit <= CREDIT);
-        // The arbiter: each of the others goes first at most once, and blocks the page for two cycles.
-        assert (!rwd_offer || !ready || offered + 3 * before + blocked <= 11);
-        assert (!none || waits <= no_credit);
-        assert (waits <= CREDIT + 1 + offered);
-        assert (offered <= 11);
-        assert (m2s_rwd_ready || low <= waits + 1);
-        assert (low <= N);
+    always @* begin
+        if (owes == 0) assume (!line_b);
+        assume (quiet < DRAM || line_b || owes == 0);
+        assume (run < RUN || !descriptor);
+    end
+    // ---- what holds credits and places
+    wire [9:0] moving = orders[9:0] + order;
+    always @* if (started && ready) begin
+        assume (ndr_used <= INSIDE + decided + written + moving + pending);
+        assume (places + INSIDE + moving >= 256);
+        assume (moving + pending <= 256 && ndr_used <= 256);
+    end
+
+    // ---- a credit, a place: cycles until the oldest write moves on, and until one of those under way is answered
+    wire [15:0] wait_b = DRAM - quiet;
+    wire [15:0] go = !order ? 2 * RUN + 4 : !order_data[`ORDER_KEEP] ? 2
+        : write_turn ? 2 * RUN + 3 - run : RUN + 2 - run;
+    wire [15:0] credit_rank = decided != 0 || written != 0 ? 0 : owes != 0 ? wait_b + 1 : line_aw ? DRAM + 3 : go + DRAM + 4;
+    // A discarded write leaves in the first cycle in which none is answered.
+    wire [15:0] place_rank = !order ? PLACE - 4 : !order_data[`ORDER_KEEP] ? pending + 2 : go;
+    reg [15:0] no_credit = 0, no_place = 0, waits = 0, low = 0;
+    always @(posedge clk) begin
+        no_credit <= !ready || ndr_used != 256 || ndr_leaves ? 0 : no_credit + 1;
+        no_place <= !ready || places != 0 ? 0 : no_place + 1;
+        waits <= !ready || !valid || taken ? 0 : waits + 1;
+        low <= !ready || rwd_ready ? 0 : low + 1;
+    end
+    always @(posedge clk) if (started) begin
+        assert (!ndr_spare_valid && !aw_spare && !w_spare && aw == w && pending == owes + line_aw);
+        assert (quiet <= DRAM && run <= RUN && (quiet == 0 || owes != 0));
+        if (ready) begin
+            assert (ndr_used != 256 || no_credit + credit_rank <= CREDIT);
+            assert (ndr_used == 256 || no_credit == 0);
+            assert (places != 0 || no_place + place_rank <= PLACE);
+            assert (no_place <= PLACE);
+            assert (offered <= MISS && clear <= 63);
+            assert (!valid || !illegal || waits == 0);
+            assert (!offer || waits <= LATER + 2 + offered);
+            assert ((ndr_used != 256 || waits <= no_credit) && (places != 0 || waits <= no_place));
+            assert (waits <= LATER + 2 + MISS);
+            assert (rwd_ready || low <= waits + 1);
+            assert (low <= LATER + 3 + MISS);
+        end
     end
 endmodule

@@ -13,10 +13,8 @@ use tideline_rtl::verilog::{Design, emit};
 /// A top, and the test module in tests/cocotb that drives it.
 type Target = (fn() -> Result<Design>, &'static str);
 
-const TARGETS: &[Target] = &[
-    (|| Ok(emit(&blocks::cxl_top())?), "test_cxl_top"),
-    (|| Ok(emit(&blocks::axi_top())?), "test_axi_top"),
-];
+const TARGETS: &[Target] =
+    &[(|| Ok(emit(&blocks::cxl_top())?), "test_cxl_top"), (|| Ok(emit(&blocks::axi_top())?), "test_axi_top")];
 
 /// Drive the emitted Verilog with cocotbext-axi on Icarus
 #[derive(Debug, Args)]

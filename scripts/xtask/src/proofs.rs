@@ -56,9 +56,6 @@ const LINES_ONLY: &[&str] = &[
     "tideline_colour_fence",
 ];
 
-/// What five proofs wait for; docs/proofs.md says where they hold.
-const CACHE: &str = "written for descriptors on chip: to be adapted to the descriptor cache";
-
 fn change(
     name: &'static str,
     module: &'static str,
@@ -235,9 +232,10 @@ pub fn all() -> Vec<Proof> {
             module: "tideline_core",
             cut: &[
                 CONTENTS,
-                "tideline_ram",
-                "tideline_lane_ram_*",
-                "tideline_transpose*",
+                "tideline_ram_*",
+                "tideline_descriptor_pipeline",
+                "tideline_slot_arbiter",
+                "tideline_miss_unit",
                 "tideline_command_executor",
                 "tideline_csr",
                 "tideline_spool",
@@ -245,18 +243,27 @@ pub fn all() -> Vec<Proof> {
                 "tideline_range_walker",
                 "tideline_recall_engine",
                 "tideline_host_port",
+                "tideline_log_ring",
                 "tideline_colour_fence",
             ],
             cut_wires: &["ready"],
             depth: 2,
             long: false,
-            open: Some(CACHE),
-            mutations: vec![change(
-                "requests may take the last place on NDR",
-                "tideline_responder",
-                "assign ndr_spare = ndr_used_q < 7'h3f;",
-                "assign ndr_spare = !ndr_used_q[6];",
-            )],
+            open: None,
+            mutations: vec![
+                change(
+                    "requests may take the last place on NDR",
+                    "tideline_responder",
+                    "assign ndr_spare = ndr_used_q < 9'hff;",
+                    "assign ndr_spare = !ndr_used_q[8];",
+                ),
+                change(
+                    "the spool always goes before lines",
+                    "tideline_memory_port",
+                    "&& (write_turn_q || !write_line_offered);",
+                    ";",
+                ),
+            ],
         },
         Proof {
             name: "birsp_moves",
