@@ -3,7 +3,8 @@
 //! # Operation
 //! *Changes*: the pipeline says when a page gets its first dirty, owned or accessed line, and when a page slot leaves it without
 //! any; its descriptor has the same bit (`LISTED`), so each change is told once. Neighbours that change alike share a write:
-//! the open line collects them, until a page of another line or another change comes, or somebody reads.
+//! 32 open lines, each in its own place, collect them until a page of another line or another change needs the place, or
+//! somebody reads the group.
 //! *Reads*: the walk names a group and gets its 512 bytes as eight words of a bit per page. Every page that was set before
 //! that is written first; memory has answered it before the read leaves. One that was cleared may still show: its page slot
 //! then finds nothing. A line that cannot be read counts as all set.
@@ -13,7 +14,7 @@
 //! writes and waits for nothing else.
 //!
 //! # Timing
-//! Group taken to first read: 3 cycles if no set must be written. Eight reads in eight cycles.
+//! Group taken to first read: 10 cycles if no set must be written. Eight reads in eight cycles.
 
 use super::transpose::Transpose;
 use super::types::*;
@@ -36,9 +37,11 @@ pub struct ListChangeBits {
 pub enum ListState {
     /// Takes a group.
     Idle,
-    /// Closes the open line.
+    /// Closes the open lines of the group, one per cycle.
     Close,
-    /// Waits until everything before is written.
+    /// Notes the last set.
+    Mark,
+    /// Waits until it is written.
     Wait,
     /// Reads.
     Read,
@@ -101,8 +104,8 @@ pub struct PageList {
     pub write_done: Signal<In, Bit>,
 
     state: Reg<ListState>,
-    open_valid: Reg<Bit>,
-    open: Reg<ListChangeBits>,
+    open: LutRam<ListChangeBits, 5>,
+    open_valid: Reg<Bits<32>>,
     queue: Fifo<ListChangeBits, 5>,
     // Writes queued and answered, modulo 256; the last one that sets pages, and whether it is unanswered.
     told: Reg<Bits<8>>,
@@ -118,9 +121,15 @@ pub struct PageList {
     gather: Transpose<512, 64>,
     changes: Signal<Local, Bit>,
     bit_now: Signal<Local, Bits<64>>,
+    change_line: Signal<Local, Bits<LIST_BITS>>,
+    read_line: Signal<Local, Bits<LIST_BITS>>,
+    place: Signal<Local, Bits<5>>,
+    place_bit: Signal<Local, Bits<32>>,
     open_now: Signal<Local, ListChangeBits>,
+    is_open: Signal<Local, Bit>,
     joins: Signal<Local, Bit>,
-    close: Signal<Local, Bit>,
+    closes: Signal<Local, Bit>,
+    leaves: Signal<Local, Bit>,
     answered: Signal<Local, Bits<8>>,
     head: Signal<Local, ListChangeBits>,
     pops: Signal<Local, Bit>,
@@ -131,39 +140,55 @@ impl Logic for PageList {
     fn update(&mut self) {
         comment!("module page_list");
         dff_setup!(
-            self, clk, state, open_valid, open, told, written, last_set, set_waits, until, behind, group_r,
+            self, clk, state, open_valid, told, written, last_set, set_waits, until, behind, group_r,
             next_line, left
         );
         self.queue.clk.next = self.clk.val();
         self.queue.rst.next = self.rst.val();
         self.words.clk.next = self.clk.val();
+        self.open.clock.next = self.clk.val();
         self.words.rst.next = self.rst.val();
 
-        comment!("Changes: joined to the open line, or the beginning of the next one.");
+        comment!("Changes: joined to the open line, or put in the place of another.");
         self.changes.next = self.set.val() | self.clear.val();
         self.bit_now.next = bits::<64>(1) << self.page.val().get_bits::<6>(0);
-        self.open_now.next = self.open.q.val();
-        self.joins.next = self.open_valid.q.val()
-            & (self.open_now.val().line == self.page.val().get_bits::<LIST_BITS>(6))
-            & (self.open_now.val().set == self.set.val())
-            & (self.state.q.val() != ListState::Close);
-        self.close.next = self.open_valid.q.val()
-            & ((self.changes.val() & !self.joins.val())
-                | ((self.state.q.val() == ListState::Close) & self.open_now.val().set));
-        self.queue.in_valid.next = self.close.val();
-        self.queue.in_data.next = self.open.q.val();
-        if self.close.val() {
-            self.told.d.next = self.told.q.val() + 1;
-            self.open_valid.d.next = false;
+        self.change_line.next = self.page.val().get_bits::<LIST_BITS>(6);
+        self.read_line.next = (bit_cast::<LIST_BITS, GROUP_BITS>(self.group_r.q.val()) << 3)
+            | bit_cast::<LIST_BITS, 3>(self.next_line.q.val());
+        self.place.next = self.read_line.val().get_bits::<5>(0);
+        if self.changes.val() {
+            self.place.next = self.change_line.val().get_bits::<5>(0);
+        }
+        self.place_bit.next = bits::<32>(1) << self.place.val();
+        self.open.read_address.next = self.place.val();
+        self.open_now.next = self.open.read_data.val();
+        self.is_open.next = (self.open_valid.q.val() & self.place_bit.val()).any();
+        self.joins.next = self.is_open.val()
+            & (self.open_now.val().line == self.change_line.val())
+            & (self.open_now.val().set == self.set.val());
+        self.closes.next = (self.state.q.val() == ListState::Close)
+            & !self.changes.val()
+            & self.is_open.val()
+            & (self.open_now.val().line == self.read_line.val())
+            & self.open_now.val().set;
+        self.leaves.next = (self.changes.val() & self.is_open.val() & !self.joins.val()) | self.closes.val();
+        self.open.write_enable.next = self.changes.val();
+        self.open.write_address.next = self.place.val();
+        self.open.write_data.next.line = self.change_line.val();
+        self.open.write_data.next.set = self.set.val();
+        self.open.write_data.next.pages = self.bit_now.val();
+        if self.joins.val() {
+            self.open.write_data.next.pages = self.open_now.val().pages | self.bit_now.val();
         }
         if self.changes.val() {
-            self.open_valid.d.next = true;
-            self.open.d.next.line = self.page.val().get_bits::<LIST_BITS>(6);
-            self.open.d.next.set = self.set.val();
-            self.open.d.next.pages = self.bit_now.val();
-            if self.joins.val() {
-                self.open.d.next.pages = self.open_now.val().pages | self.bit_now.val();
-            }
+            self.open_valid.d.next = self.open_valid.q.val() | self.place_bit.val();
+        } else if self.closes.val() {
+            self.open_valid.d.next = self.open_valid.q.val() & !self.place_bit.val();
+        }
+        self.queue.in_valid.next = self.leaves.val();
+        self.queue.in_data.next = self.open_now.val();
+        if self.leaves.val() {
+            self.told.d.next = self.told.q.val() + 1;
         }
         self.room.next = self.queue.count.val() < 16;
 
@@ -188,7 +213,7 @@ impl Logic for PageList {
                 self.behind.d.next = false;
             }
         }
-        if self.close.val() & self.open_now.val().set {
+        if self.leaves.val() & self.open_now.val().set {
             self.last_set.d.next = self.told.q.val() + 1;
             self.set_waits.d.next = true;
         }
@@ -196,9 +221,8 @@ impl Logic for PageList {
         comment!("Reads: behind all that was set before.");
         self.group_ready.next = (self.state.q.val() == ListState::Idle) & (self.left.q.val() == 0);
         self.read_valid.next = self.state.q.val() == ListState::Read;
-        self.read_address.next = self.base.val()
-            + (bit_cast::<DPA_BITS, GROUP_BITS>(self.group_r.q.val()) << 9)
-            + (bit_cast::<DPA_BITS, 3>(self.next_line.q.val()) << 6);
+        self.read_address.next =
+            self.base.val() + (bit_cast::<DPA_BITS, LIST_BITS>(self.read_line.val()) << 6);
         match self.state.q.val() {
             ListState::Idle => {
                 if self.group_valid.val() & (self.left.q.val() == 0) {
@@ -209,13 +233,17 @@ impl Logic for PageList {
                 }
             }
             ListState::Close => {
+                if !self.changes.val() {
+                    self.next_line.d.next = self.next_line.q.val() + 1;
+                    if self.next_line.q.val().all() {
+                        self.state.d.next = ListState::Mark;
+                    }
+                }
+            }
+            ListState::Mark => {
                 self.until.d.next = self.last_set.q.val();
                 self.behind.d.next = self.set_waits.q.val()
                     & !(self.write_done.val() & (self.answered.val() == self.last_set.q.val()));
-                if self.close.val() & self.open_now.val().set {
-                    self.until.d.next = self.told.q.val() + 1;
-                    self.behind.d.next = true;
-                }
                 self.state.d.next = ListState::Wait;
             }
             ListState::Wait => {

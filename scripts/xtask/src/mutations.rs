@@ -71,7 +71,7 @@ fn with_hold() -> [Patch; 2] {
     let holds: Vec<String> = (0..RECALL_CONTEXTS)
         .map(|i| {
             format!(
-                "(recall.pages.held_q[{i}] && (recall.pages.pages.memory[{i}] == snooper.rwd_head[15:0]))"
+                "(recall.pages.held_q[{i}] && (recall.pages.pages.memory[{i}] == snooper.rwd_head[23:0]))"
             )
         })
         .collect();
@@ -80,7 +80,7 @@ fn with_hold() -> [Patch; 2] {
             CORE,
             "    tideline_coherence_snooper snooper (\n",
             format!(
-                "    wire mutation_hold = snooper.rwd_head[22] && ({});\n    tideline_coherence_snooper snooper (\n        \
+                "    wire mutation_hold = snooper.rwd_head[30] && ({});\n    tideline_coherence_snooper snooper (\n        \
                  .mutation_hold      (mutation_hold),\n",
                 holds.join(" || ")
             ),
@@ -102,7 +102,7 @@ pub fn all() -> Vec<Mutation> {
             breaks: "Requests to a page that is being recalled are not held back.",
             patches: vec![patch(
                 SNOOPER,
-                "assign req_held = req[22] && query_hit && !query_stuck;",
+                "assign req_held = req[30] && query_hit && !query_stuck;",
                 "assign req_held = 1'b0;",
             )],
         },
@@ -236,7 +236,30 @@ pub fn all() -> Vec<Mutation> {
             patches: vec![patch(
                 RESOLVE,
                 "new_dirty = line_dirty || track;",
-                "new_dirty = line_dirty || (track && (slot[25:20] != 6'd37));",
+                "new_dirty = line_dirty || (track && (slot[33:28] != 6'd37));",
+            )],
+        },
+        Mutation {
+            name: "list_wait",
+            breaks: "The walk reads the page list while pages that were set before are on their way to memory.",
+            patches: vec![patch("tideline_page_list", "if (!behind_q) state_d", "state_d")],
+        },
+        Mutation {
+            name: "list_join",
+            breaks: "Of neighbours that get something together, the page list hears of the last one.",
+            patches: vec![patch(
+                "tideline_page_list",
+                "open_d[81:18] = open_now[81:18] | bit_now;",
+                "open_d[81:18] = bit_now;",
+            )],
+        },
+        Mutation {
+            name: "group_left",
+            breaks: "A harvest that leaves pages of a group out does not set the group's bit again.",
+            patches: vec![patch(
+                "tideline_range_walker",
+                "assign group_set = state_q == WALK_STATE_SET;",
+                "assign group_set = 1'b0;",
             )],
         },
         Mutation {
