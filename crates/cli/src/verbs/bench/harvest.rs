@@ -1,0 +1,119 @@
+//! Harvests: resident and from device memory, alone and against line traffic, and of nothing.
+
+use super::rates::{halves, of_one_set};
+use super::runner::{Lines, Runner, Traffic, by_page, first_lines, scattered};
+use super::watched::Watch;
+use super::{PAGES, REQUESTS, Rtl, SETS};
+use anyhow::{Context, Result, ensure};
+use tideline_abi::command::flag;
+use tideline_driver::{PageIndex, PageRange};
+
+/// Pages of one set that the harvest against one set visits.
+const SET_PAGES: u32 = 64;
+/// Requests of each direction while it runs.
+const SET_REQUESTS: u64 = 8192;
+/// 16 GiB.
+const CLEAN_PAGES: u32 = 1 << 22;
+
+fn scattered_lines() -> Lines {
+    by_page((0..REQUESTS).map(scattered))
+}
+
+/// Of what was written, with nothing else going on. Clears it.
+pub fn idle(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
+    let expected = scattered_lines();
+    let cycles = runner.harvest(runner.range, flag::HARVEST_CLEAR, &expected, &Traffic::default())?;
+    rtl.harvest_records_per_cycle = expected.len() as f64 / cycles as f64;
+    rtl.harvest_resident_records_per_cycle = runner.take_watch().harvested.rate();
+    Ok(())
+}
+
+/// Of the same lines, against reads and writes of all pages. Clears them when that is over.
+pub fn against_random(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
+    let expected = scattered_lines();
+    runner.harvest(runner.range, 0, &expected, &halves()).context("harvest against random lines")?;
+    let watch = runner.take_watch();
+    ensure_offered(&watch)?;
+    rtl.mixed_lines_per_cycle_during_harvest = watch.lines_per_cycle();
+    rtl.harvest_loaded_records_per_cycle = watch.harvested.rate();
+    note_waits(rtl, &watch);
+    runner.harvest(runner.range, flag::HARVEST_CLEAR, &expected, &Traffic::default())?;
+    Ok(())
+}
+
+/// The figures are those of a harvest on offer in every cycle.
+fn ensure_offered(watch: &Watch) -> Result<()> {
+    let offered = watch.offered();
+    ensure!(offered > 0.95, "a page slot was on offer in only {offered:.3} of the cycles");
+    Ok(())
+}
+
+/// Of 64 pages of one set, against reads and writes of the set: of four pages, which are in the cache, and then of eight,
+/// which are not all.
+pub fn against_one_set(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
+    let page = |k: u32| PageRange::new(PageIndex(k * SETS as u32), 1);
+    runner.track(super::mapped()?, flag::TRACK_SET)?;
+    let present = runner.device.pages().count() / SETS as u32;
+    ensure!(present >= SET_PAGES, "the window has {present} pages per set, not {SET_PAGES}");
+    for k in super::MAPPED / SETS as u32..SET_PAGES {
+        runner.add(page(k)?)?;
+    }
+    let range = PageRange::new(PageIndex(0), SET_PAGES * SETS as u32)?;
+    let firsts = (0..SET_PAGES).map(page).collect::<Result<Vec<_>, _>>()?;
+    let firsts = || firsts.iter().flat_map(|&page| first_lines(page));
+    let lines = |pages| (0..pages * 64).map(move |n| of_one_set(pages, n));
+    runner.write_all(lines(8), 1)?;
+    runner.write_all(firsts(), 1)?;
+    let expected = by_page(lines(8).chain(firsts()));
+    for pages in [4, 8] {
+        // So the four pages are in the cache.
+        runner.walk(lines(4))?;
+        let some = || (0..SET_REQUESTS).map(|n| (of_one_set(pages, n), 1)).collect();
+        let traffic = Traffic { reads: some(), writes: some() };
+        runner.harvest(range, 0, &expected, &traffic).context("harvest against one set")?;
+        let watch = runner.take_watch();
+        note_waits(rtl, &watch);
+        if pages == 4 {
+            rtl.same_set_lines_per_cycle_during_harvest = watch.lines_per_cycle();
+        }
+    }
+    runner.harvest(range, flag::HARVEST_CLEAR, &expected, &Traffic::default())?;
+    Ok(())
+}
+
+fn note_waits(rtl: &mut Rtl, watch: &Watch) {
+    if std::env::var_os("BENCH_DEBUG").is_some() {
+        eprintln!("{watch:?} {} {}", watch.lines_per_cycle(), watch.offered());
+    }
+    rtl.max_wait_cycles = watch.longest.into_iter().fold(rtl.max_wait_cycles, u64::max);
+}
+
+/// Of pages whose descriptors are in device memory: each is read, and written because its lines are cleared.
+pub fn from_dram(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Result<()> {
+    runner.track(runner.range, flag::TRACK_SET)?;
+    runner.write_all(first_lines(runner.range), 3)?;
+    runner.touch(others)?;
+    let before = runner.rtl().descriptor_accesses();
+    let expected = by_page(first_lines(runner.range));
+    runner.harvest(runner.range, flag::HARVEST_CLEAR, &expected, &Traffic::default())?;
+    let now = runner.rtl().descriptor_accesses();
+    let moved = [now[0] - before[0], now[1] - before[1]];
+    ensure!(moved == [u64::from(PAGES); 2], "{PAGES} pages, {moved:?} reads and writes of descriptors");
+    rtl.harvest_from_dram_records_per_cycle = runner.take_watch().harvested.rate();
+    Ok(())
+}
+
+/// Of as much of 16 GiB as the window has, with nothing dirty; from the command's arrival to its completion.
+pub fn clean(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
+    let range = PageRange::new(PageIndex(0), CLEAN_PAGES.min(runner.device.pages().count()))?;
+    // TRACK clears what was dirty.
+    runner.track(super::mapped()?, flag::TRACK_SET)?;
+    let command = flag::HARVEST_CLEAR | flag::HARVEST_RECALL;
+    runner.harvest(range, command, &Lines::new(), &Traffic::default()).context("first clean harvest")?;
+    runner.harvest(range, command, &Lines::new(), &Traffic::default()).context("clean harvest")?;
+    let watch = runner.take_watch();
+    ensure!(watch.harvested.count == 0, "{} pages were not clean", watch.harvested.count);
+    rtl.clean_harvest_pages = range.count();
+    rtl.clean_16gib_harvest_cycles = watch.command_cycles().context("no command was seen on the bus")?;
+    Ok(())
+}

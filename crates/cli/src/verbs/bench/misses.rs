@@ -1,0 +1,49 @@
+//! What a descriptor that is not in the cache costs in device memory.
+
+use super::runner::{Runner, first_lines};
+use super::{PAGES, Rtl};
+use anyhow::{Context, Result, ensure};
+use tideline_abi::geometry::LINES_PER_PAGE;
+use tideline_driver::{PageIndex, PageRange};
+
+/// Pages of a sequential walk; none is in the cache when it begins.
+const WALKED: u32 = 512;
+
+/// Sequential reads behind clean descriptors, sequential writes behind changed ones; then as many misses at once as there
+/// can be. `others` are as many pages as the cache holds.
+pub fn measure(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Result<()> {
+    let lines = || 0..u64::from(WALKED) * LINES_PER_PAGE as u64;
+
+    // Twice: what is displaced by the second pass was not changed since its fill.
+    runner.touch(others)?;
+    runner.touch(PageRange::new(PageIndex(0), PAGES)?)?;
+    runner.touch(others)?;
+    let before = runner.rtl().descriptor_accesses();
+    runner.walk(lines()).context("sequential reads")?;
+    let [clean_reads, clean_writes] = since(runner, before);
+
+    runner.write_all(first_lines(others), 2).context("a write to each page")?;
+    let before = runner.rtl().descriptor_accesses();
+    runner.write_all(lines(), 2).context("sequential writes")?;
+    let [reads, writes] = since(runner, before);
+    runner.read_all(lines(), 2).context("reading back")?;
+
+    let (misses, lines) = (f64::from(WALKED), lines().end as f64);
+    rtl.descriptor_reads_per_miss = clean_reads.max(reads) as f64 / misses;
+    rtl.descriptor_writes_per_clean_miss = clean_writes as f64 / misses;
+    rtl.descriptor_writes_per_changed_miss = writes as f64 / misses;
+    rtl.descriptor_miss_extra_dram_lines_reads = (clean_reads + clean_writes) as f64 / lines;
+    rtl.descriptor_miss_extra_dram_lines = (reads + writes) as f64 / lines;
+
+    runner.touch(others)?;
+    runner.take_watch();
+    runner.touch(runner.range)?;
+    rtl.descriptor_fetches_outstanding = runner.take_watch().most_fetches;
+    ensure!(rtl.descriptor_fetches_outstanding > 0, "no descriptor was fetched");
+    Ok(())
+}
+
+fn since(runner: &mut Runner, before: [u64; 2]) -> [u64; 2] {
+    let now = runner.rtl().descriptor_accesses();
+    [now[0] - before[0], now[1] - before[1]]
+}
