@@ -2,7 +2,7 @@
 
 use super::rates::{halves, of_one_set};
 use super::runner::{Lines, Runner, Traffic, by_page, first_lines, scattered};
-use super::watched::Watch;
+use super::watched::{REQUESTERS, WAITERS, Watch};
 use super::{PAGES, REQUESTS, Rtl, SETS};
 use anyhow::{Context, Result, ensure};
 use tideline_abi::command::flag;
@@ -36,7 +36,7 @@ pub fn against_random(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
     ensure_offered(&watch)?;
     rtl.mixed_lines_per_cycle_during_harvest = watch.lines_per_cycle();
     rtl.harvest_loaded_records_per_cycle = watch.harvested.rate();
-    note_waits(rtl, &watch);
+    note_waits(rtl, &watch, true);
     runner.harvest(runner.range, flag::HARVEST_CLEAR, &expected, &Traffic::default())?;
     Ok(())
 }
@@ -72,7 +72,7 @@ pub fn against_one_set(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
         let traffic = Traffic { reads: some(), writes: some() };
         runner.harvest(range, 0, &expected, &traffic).context("harvest against one set")?;
         let watch = runner.take_watch();
-        note_waits(rtl, &watch);
+        note_waits(rtl, &watch, pages == 4);
         if pages == 4 {
             rtl.same_set_lines_per_cycle_during_harvest = watch.lines_per_cycle();
         }
@@ -81,16 +81,16 @@ pub fn against_one_set(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
     Ok(())
 }
 
-fn note_waits(rtl: &mut Rtl, watch: &Watch) {
-    if std::env::var_os("BENCH_DEBUG").is_some() {
-        eprintln!("{watch:?} {} {}", watch.lines_per_cycle(), watch.offered());
-    }
-    rtl.max_wait_cycles = watch.longest.into_iter().fold(rtl.max_wait_cycles, u64::max);
+/// The longest wait of all who have a place: what waits for a descriptor waits for device memory, and holds up its channel.
+fn note_waits(rtl: &mut Rtl, watch: &Watch, hits: bool) {
+    let waiters = if hits { WAITERS } else { REQUESTERS };
+    rtl.max_wait_cycles = watch.longest[..waiters].iter().copied().fold(rtl.max_wait_cycles, u64::max);
 }
 
 /// Of pages whose descriptors are in device memory: each is read, and written because its lines are cleared.
 pub fn from_dram(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Result<()> {
     runner.track(runner.range, flag::TRACK_SET)?;
+    runner.touch(runner.range)?;
     runner.write_all(first_lines(runner.range), 3)?;
     runner.touch(others)?;
     let before = runner.rtl().descriptor_accesses();

@@ -14,7 +14,7 @@ const WALKED: u32 = 512;
 pub fn measure(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Result<()> {
     let lines = || 0..u64::from(WALKED) * LINES_PER_PAGE as u64;
 
-    // Twice: what is displaced by the second pass was not changed since its fill.
+    // There and back: what is displaced after that was not changed since its fill.
     runner.touch(others)?;
     runner.touch(PageRange::new(PageIndex(0), PAGES)?)?;
     runner.touch(others)?;
@@ -22,6 +22,7 @@ pub fn measure(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Result<
     runner.walk(lines()).context("sequential reads")?;
     let [clean_reads, clean_writes] = since(runner, before);
 
+    runner.touch(others)?;
     runner.write_all(first_lines(others), 2).context("a write to each page")?;
     let before = runner.rtl().descriptor_accesses();
     runner.write_all(lines(), 2).context("sequential writes")?;

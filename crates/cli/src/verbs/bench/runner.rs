@@ -1,7 +1,7 @@
 //! A device with its pages mapped and tracked, and the traffic that the measurements send it. What comes back is checked.
 
 use super::watched::{Watch, WatchedRtl};
-use super::{PAGES, SNOOP_LATENCY};
+use super::{PAGES, SETS, SNOOP_LATENCY};
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
 pub const LINES: u64 = PAGES as u64 * LINES_PER_PAGE as u64;
 /// Odd, so that multiples of it modulo LINES name every line once, scattered over the pages.
 const SCATTER: u64 = 40_503;
+/// Passes over pages after which the cache must hold them.
+const TOUCHES: u32 = 64;
 /// Cycles within which a run must end.
 pub const PATIENCE: u64 = 10_000_000;
 
@@ -207,9 +209,19 @@ impl Runner {
         Ok(self.exchange(reads, vec![])?.0)
     }
 
-    /// Reads a line of each page, one after the other: the last ones are in the cache of descriptors then.
+    /// Reads a line of each page until the descriptors of all are in the cache, and, if they are [`PAGES`], of no others.
     pub fn touch(&mut self, range: PageRange) -> Result<()> {
-        self.walk(first_lines(range)).map(drop)
+        // Set by set: fills that follow each other replace different ways.
+        let mut lines: Vec<u64> = first_lines(range).collect();
+        lines.sort_by_key(|line| (line / LINES_PER_PAGE as u64 % SETS, *line));
+        for _ in 0..TOUCHES {
+            let before = self.rtl().descriptor_accesses();
+            self.walk(lines.iter().copied())?;
+            if self.rtl().descriptor_accesses() == before {
+                return Ok(());
+            }
+        }
+        bail!("the cache does not hold the descriptors of {} pages", range.count())
     }
 
     /// Maps pages to frames of the same numbers and tracks them, behind the driver's back.

@@ -7,17 +7,10 @@ use tideline_model::HostMemory;
 use tideline_tb::axi::Access;
 use tideline_tb::{DeviceError, LineDevice, RtlDevice};
 
-/// Requesters of the slot arbiter, as the probe numbers them; behind them the host's two channels.
-pub const WAITERS: [&str; 8] = [
-    "writes",
-    "snoop responses",
-    "requests",
-    "page slots",
-    "fills",
-    "replays",
-    "messages on RwD",
-    "messages on Req",
-];
+/// Requesters of the slot arbiter, as the probe numbers them: writes, snoop responses, requests, page slots, fills, replays.
+pub const REQUESTERS: usize = 6;
+/// Who waits: the requesters, and behind them the messages on RwD and on Req.
+pub const WAITERS: usize = REQUESTERS + 2;
 /// Page slots among the requesters.
 const PAGE_SLOTS: u8 = 1 << 3;
 /// Write ID of completions on `m_axi_host`.
@@ -57,9 +50,9 @@ impl Span {
 /// What the pins showed since the watch began.
 #[derive(Clone, Debug, Default)]
 pub struct Watch {
-    waits: [u64; WAITERS.len()],
+    waits: [u64; WAITERS],
     /// Longest wait in cycles, one for each of [`WAITERS`].
-    pub longest: [u64; WAITERS.len()],
+    pub longest: [u64; WAITERS],
     /// HARVEST slots that were committed and done.
     pub harvested: Span,
     /// Line slots that were committed so far, and cycles in which a page slot was on offer so far.
@@ -131,11 +124,11 @@ impl WatchedRtl {
     fn look(&mut self, held: [bool; 2]) {
         let (now, pins, watch) = (self.rtl.cycle(), self.rtl.pins(), &mut self.watch);
         let (offered, granted) = (pins.probe.offered.get(), pins.probe.granted.get());
-        for requester in 0..6 {
+        for requester in 0..REQUESTERS {
             watch.wait(requester, (offered & !granted) >> requester & 1 == 1);
         }
-        watch.wait(6, held[0]);
-        watch.wait(7, held[1]);
+        watch.wait(REQUESTERS, held[0]);
+        watch.wait(REQUESTERS + 1, held[1]);
 
         watch.so_far[1] += u64::from(offered & PAGE_SLOTS != 0);
         if pins.probe.valid.get() != 0 {
