@@ -21,7 +21,7 @@ use clap::Args;
 use runner::Runner;
 use serde::Serialize;
 use tideline_abi::regs::ErrorBits;
-use tideline_driver::{PageIndex, PageRange};
+use tideline_driver::{Frame, PageIndex, PageRange};
 use tideline_tb::axi::Timing;
 use tideline_tb::{MachineConfig, RtlConfig};
 
@@ -172,7 +172,7 @@ fn measure() -> Result<Results> {
 
     // From here on with more pages than the cache has descriptors.
     let others = PageRange::new(PageIndex(PAGES), MAPPED - PAGES)?;
-    runner.add(others)?;
+    runner.add(others, Frame(PAGES))?;
     harvest::against_one_set(&mut runner, &mut rtl)?;
     misses::measure(&mut runner, &mut rtl, others).context("misses")?;
     harvest::from_dram(&mut runner, &mut rtl, others).context("harvest from device memory")?;

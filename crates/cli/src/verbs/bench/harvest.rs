@@ -6,7 +6,7 @@ use super::watched::{REQUESTERS, WAITERS, Watch};
 use super::{PAGES, REQUESTS, Rtl, SETS};
 use anyhow::{Context, Result, ensure};
 use tideline_abi::command::flag;
-use tideline_driver::{PageIndex, PageRange};
+use tideline_driver::{Frame, PageIndex, PageRange};
 
 /// Pages of one set that the harvest against one set visits.
 const SET_PAGES: u32 = 64;
@@ -56,7 +56,7 @@ pub fn against_one_set(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
     let present = runner.device.pages().count() / SETS as u32;
     ensure!(present >= SET_PAGES, "the window has {present} pages per set, not {SET_PAGES}");
     for k in super::MAPPED / SETS as u32..SET_PAGES {
-        runner.add(page(k)?)?;
+        runner.add(page(k)?, Frame(super::MAPPED + k))?;
     }
     let range = PageRange::new(PageIndex(0), SET_PAGES * SETS as u32)?;
     let firsts = (0..SET_PAGES).map(page).collect::<Result<Vec<_>, _>>()?;

@@ -224,9 +224,9 @@ impl Runner {
         bail!("the cache does not hold the descriptors of {} pages", range.count())
     }
 
-    /// Maps pages to frames of the same numbers and tracks them, behind the driver's back.
-    pub fn add(&mut self, range: PageRange) -> Result<()> {
-        self.device.map(range, Frame(range.first().0)).context("MAP")?;
+    /// Maps pages and tracks them, behind the driver's back.
+    pub fn add(&mut self, range: PageRange, frame: Frame) -> Result<()> {
+        self.device.map(range, frame).context("MAP")?;
         self.track(range, flag::TRACK_SET)
     }
 

@@ -106,7 +106,7 @@ fn groups(rtl: &Rtl) -> Vec<(&'static str, Vec<Row>)> {
             vec![
                 rate("reads", rtl.read_lines_per_cycle, full()),
                 rate("writes", rtl.write_lines_per_cycle, full()),
-                rate("first writes, each told in the log", rtl.logged_write_lines_per_cycle, full()),
+                rate("first writes, logged", rtl.logged_write_lines_per_cycle, full()),
                 rate("half of each", rtl.mixed_lines_per_cycle, full()),
                 rate("reads of one line", rtl.same_line_lines_per_cycle, full()),
                 rate("reads of one page", rtl.same_page_lines_per_cycle, full()),
