@@ -39,18 +39,23 @@ const SNOOP_LATENCY: u64 = 100;
 /// Measure the RTL: every figure of its design beside its target
 ///
 /// Cycle counts come from the Verilated RTL, so they are exact and the same on every machine; its channels are driven
-/// without pauses and with many requests outstanding. Data, harvest records, log and snoops are checked on the way.
+/// without pauses and with many requests outstanding. Data, harvest records, log and snoops are checked on the way. A
+/// missed target is told in its row; the exit status stays 0. Only sim.cycles_per_second depends on this machine.
 ///
 /// Lines per cycle: from the first request to the last answer, with every descriptor in the cache; scattered over 2,048
 /// pages, or all in one line, page or set; over CXL.mem and over AXI4.
-/// During a harvest: reads and writes between the first and the last page that it visits, while it offers a page in every
-/// cycle; the longest that anyone waited for a slot of the pipeline.
-/// Latency: from taking a request to offering it to memory; what tracking adds to the same requests with it off.
-/// Descriptors: what a miss reads and writes in device memory, as a share of the lines of sequential traffic.
-/// Harvest, recall: between the first and the last page or snoop, and from the doorbell to the completion. A clean window
-/// is measured from the arrival of the command to its completion, over 16 GiB or what the window has of it.
 ///
-/// A missed target is told in its row; the exit status stays 0. Only sim.cycles_per_second depends on this machine.
+/// During a harvest: reads and writes between the first and the last page that it visits, while a page waits for its slot
+/// in nearly every cycle; and the longest that anyone who had a place waited for a slot.
+///
+/// Latency: from taking a request to offering it to memory; what tracking adds to requests and runs, first writes of a line
+/// included, over the same with tracking off.
+///
+/// Descriptors: what a miss reads and writes in device memory, and that as a share of the lines of sequential traffic.
+///
+/// Harvest and recall: between the first and the last page or snoop, and from the doorbell to the completion. The harvest
+/// of a clean window is measured from the arrival of the command to its completion, over 16 GiB or what the window has of
+/// it.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  tideline bench\n  tideline bench --json | jq .rtl.read_lines_per_cycle")]
 pub struct Bench {

@@ -204,7 +204,23 @@ fn groups(rtl: &Rtl) -> Vec<(&'static str, Vec<Row>)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Config, Sim};
     use super::*;
+
+    #[test]
+    fn the_table_counts_its_targets_and_stays_aligned() {
+        let config = Config { requests: 1, pages: 2, dram_latency: 3, host_latency: 4, snoop_latency: 5 };
+        let sim = Sim { cycles_per_second: 1e5 };
+        let text = render(&Results { schema_version: 1, config, rtl: Rtl::default(), sim });
+        let count = |what: &str| text.lines().filter(|line| line.ends_with(what)).count();
+        let (met, missed) = (count(" met"), count(" MISSED"));
+        assert!(met > 0 && missed > 0, "{text}");
+        assert!(text.contains(&format!("\n{met} of {} targets met", met + missed)), "{text}");
+        for line in text.lines().filter(|line| line.starts_with("  ")) {
+            let target = line.find("at least").or(line.find("at most"));
+            assert!(target.is_none_or(|column| column == 59), "{line}");
+        }
+    }
 
     #[test]
     fn a_row_says_whether_its_target_is_met() {
