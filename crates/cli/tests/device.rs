@@ -71,8 +71,8 @@ fn bench() {
     // Cycle counts are exact, so a target that is met stays met.
     for (key, least) in [
         ("read_lines_per_cycle", 0.99),
-        ("write_lines_per_cycle", 0.99),
-        ("logged_write_lines_per_cycle", 0.99),
+        ("rewrite_lines_per_cycle", 0.99),
+        ("untracked_write_lines_per_cycle", 0.99),
         ("mixed_lines_per_cycle", 0.99),
         ("same_line_lines_per_cycle", 0.99),
         ("same_page_lines_per_cycle", 0.99),
@@ -95,8 +95,11 @@ fn bench() {
         ("recall_outstanding", 256.0),
         // Without a target, or with one that is not met yet: what was measured must not get worse.
         ("axi_write_lines_per_cycle", 0.75),
-        ("harvest_records_per_cycle", 0.6),
-        ("harvest_resident_records_per_cycle", 0.8),
+        // 2,048 writes of the page list beside 16,384 of lines.
+        ("write_lines_per_cycle", 0.88),
+        ("logged_write_lines_per_cycle", 0.88),
+        ("harvest_records_per_cycle", 0.7),
+        ("harvest_resident_records_per_cycle", 0.93),
         ("harvest_from_dram_records_per_cycle", 0.28),
         ("recall_snoops_per_cycle", 0.95),
         ("recall_block_snoops_per_cycle", 0.85),
@@ -120,11 +123,10 @@ fn bench() {
         assert!(figure(key) <= most, "{key}: {results}");
     }
     // Nothing is met because nothing was measured.
-    for key in
-        ["max_wait_cycles", "request_to_memory_cycles", "clean_16gib_harvest_cycles", "clean_harvest_pages"]
-    {
+    for key in ["max_wait_cycles", "request_to_memory_cycles", "clean_16gib_harvest_cycles"] {
         assert!(figure(key) > 0.0, "{key}: {results}");
     }
+    assert_eq!(figure("clean_harvest_pages"), (16_u64 << 30 >> 12) as f64, "{results}");
     let changed = figure("descriptor_writes_per_changed_miss");
     assert_eq!((figure("descriptor_reads_per_miss"), changed), (1.0, 1.0), "{results}");
     assert_eq!(results["rtl"]["recall_outstanding"].as_u64().unwrap(), 256, "{results}");

@@ -43,12 +43,14 @@ const SNOOP_LATENCY: u64 = 100;
 /// missed target is told in its row; the exit status stays 0. Only sim.cycles_per_second depends on this machine.
 ///
 /// Lines per cycle: from the first request to the last answer, with every descriptor in the cache; scattered over 2,048
-/// pages, or all in one line, page or set; over CXL.mem and over AXI4.
+/// pages, or all in one line, page or set; over CXL.mem and over AXI4. The first dirty line of a page costs a write of the
+/// page list, which shares the way to device memory: so first writes and later ones have a row each.
 ///
-/// During a harvest: reads and writes between the first and the last page that it visits, while a page waits for its slot
-/// in nearly every cycle; and the longest that anyone who had a place waited for a slot.
+/// During a harvest: reads and writes between the first and the last page that it visits, while a page is on offer in
+/// nearly every cycle, or, in one set, as often as the walk finds one; and the longest that anyone who had a place waited
+/// for a slot.
 ///
-/// Latency: from taking a request to offering it to memory; what tracking adds to requests and runs, first writes of a line
+/// Latency: from taking a request to offering it to memory; what tracking adds to single requests, first writes of a line
 /// included, over the same with tracking off.
 ///
 /// Descriptors: what a miss reads and writes in device memory, and that as a share of the lines of sequential traffic.
@@ -92,6 +94,8 @@ struct Config {
 struct Rtl {
     read_lines_per_cycle: f64,
     write_lines_per_cycle: f64,
+    rewrite_lines_per_cycle: f64,
+    untracked_write_lines_per_cycle: f64,
     logged_write_lines_per_cycle: f64,
     mixed_lines_per_cycle: f64,
     same_line_lines_per_cycle: f64,
@@ -106,6 +110,9 @@ struct Rtl {
     slow_memory_read_lines_per_cycle: f64,
     mixed_lines_per_cycle_during_harvest: f64,
     same_set_lines_per_cycle_during_harvest: f64,
+    /// Share of the cycles of the one before in which a page was on offer: a group's pages are of different sets, and the next
+    /// group must be read first.
+    same_set_harvest_offered_share: f64,
     max_wait_cycles: u64,
     request_to_memory_cycles: u64,
     added_latency_tracking_cycles: i64,
@@ -181,7 +188,7 @@ fn measure() -> Result<Results> {
     harvest::against_one_set(&mut runner, &mut rtl)?;
     misses::measure(&mut runner, &mut rtl, others).context("misses")?;
     harvest::from_dram(&mut runner, &mut rtl, others).context("harvest from device memory")?;
-    harvest::clean(&mut runner, &mut rtl)?;
+    harvest::clean(&config, machine, &mut rtl).context("harvest of a clean window")?;
     axi::measure(&config, machine, &mut rtl)?;
 
     let errors = runner.device.errors()?;

@@ -6,7 +6,11 @@ use super::watched::{REQUESTERS, WAITERS, Watch};
 use super::{PAGES, REQUESTS, Rtl, SETS};
 use anyhow::{Context, Result, ensure};
 use tideline_abi::command::flag;
+use tideline_abi::geometry::MAX_PAGES;
+use tideline_abi::regs::ErrorBits;
 use tideline_driver::{Frame, PageIndex, PageRange};
+use tideline_tb::campaign::FRAMES;
+use tideline_tb::{MachineConfig, RtlConfig};
 
 /// Pages of one set that the harvest against one set visits.
 const SET_PAGES: u32 = 64;
@@ -75,6 +79,7 @@ pub fn against_one_set(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
         note_waits(rtl, &watch, pages == 4);
         if pages == 4 {
             rtl.same_set_lines_per_cycle_during_harvest = watch.lines_per_cycle();
+            rtl.same_set_harvest_offered_share = watch.offered();
         }
     }
     runner.harvest(range, flag::HARVEST_CLEAR, &expected, &Traffic::default())?;
@@ -103,17 +108,24 @@ pub fn from_dram(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Resul
     Ok(())
 }
 
-/// Of as much of 16 GiB as the window has, with nothing dirty; from the command's arrival to its completion.
-pub fn clean(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
+/// Of as much of 16 GiB as a window can have, with nothing dirty; from the command's arrival to its completion. On a device
+/// of its own, whose memory controller cleared its memory.
+pub fn clean(config: &RtlConfig, machine: MachineConfig, rtl: &mut Rtl) -> Result<()> {
+    let machine = MachineConfig { window_pages: MAX_PAGES as u32, frames: FRAMES, cleared: true, ..machine };
+    let config = RtlConfig { frames: FRAMES, ..config.clone() }.cleared_from(0);
+    let mut runner = Runner::new(&config, machine)?;
     let range = PageRange::new(PageIndex(0), CLEAN_PAGES.min(runner.device.pages().count()))?;
-    // TRACK clears what was dirty.
-    runner.track(super::mapped()?, flag::TRACK_SET)?;
-    let command = flag::HARVEST_CLEAR | flag::HARVEST_RECALL;
-    runner.harvest(range, command, &Lines::new(), &Traffic::default()).context("first clean harvest")?;
-    runner.harvest(range, command, &Lines::new(), &Traffic::default()).context("clean harvest")?;
+    // It was used before: what was written is harvested first.
+    runner.write_all((0..REQUESTS).map(scattered), 0)?;
+    let none = Traffic::default();
+    runner.harvest(range, flag::HARVEST_CLEAR, &scattered_lines(), &none)?;
+    runner.harvest(range, flag::HARVEST_CLEAR, &Lines::new(), &none)?;
+    runner.harvest(range, flag::HARVEST_CLEAR | flag::HARVEST_RECALL, &Lines::new(), &none)?;
     let watch = runner.take_watch();
     ensure!(watch.harvested.count == 0, "{} pages were not clean", watch.harvested.count);
     rtl.clean_harvest_pages = range.count();
     rtl.clean_16gib_harvest_cycles = watch.command_cycles().context("no command was seen on the bus")?;
+    let errors = runner.device.errors()?;
+    ensure!(errors == ErrorBits(0), "the device set errors: ERROR = {:#x}", errors.0);
     Ok(())
 }

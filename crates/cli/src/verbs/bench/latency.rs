@@ -52,28 +52,28 @@ fn finish_read(runner: &mut Runner) -> Result<Line> {
     bail!("a read is not answered after {PATIENCE} cycles")
 }
 
-/// What tracking adds to the slowest comparable request or run: the same ones with the pages tracked, no line dirty yet,
-/// and with tracking off.
+/// What tracking adds to the one of these requests to which it adds most: the same ones with the pages tracked, no line
+/// dirty yet, and with tracking off. And how fast many writes are with tracking off.
 pub fn added_by_tracking(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
-    // TRACK clears what was dirty: every write below is the first of its line.
+    // TRACK clears what was dirty: every write below is the first of its line, and many of their page.
     runner.track(runner.range, flag::TRACK_SET)?;
     let tracked = cycles(runner)?;
     runner.track(runner.range, 0)?;
     let off = cycles(runner)?;
+    let run = runner.write_all((0..REQUESTS / 2).map(scattered), 0)?;
+    rtl.untracked_write_lines_per_cycle = (REQUESTS / 2) as f64 / run as f64;
     runner.track(runner.range, flag::TRACK_SET)?;
     let added = tracked.iter().zip(&off).map(|(tracked, off)| *tracked as i64 - *off as i64);
     rtl.added_latency_tracking_cycles = added.max().context("nothing was measured")?;
     Ok(())
 }
 
-/// Cycles from offer to answer of single reads and writes, and of two runs.
+/// Cycles from offer to answer of single writes and reads.
 fn cycles(runner: &mut Runner) -> Result<Vec<u64>> {
     let mut cycles = vec![];
     for line in (0..SINGLE).map(scattered) {
-        cycles.push(runner.read_all([line].into_iter(), 0)?);
         cycles.push(runner.write_all([line].into_iter(), 0)?);
+        cycles.push(runner.read_all([line].into_iter(), 0)?);
     }
-    cycles.push(runner.write_all((SINGLE..REQUESTS / 2).map(scattered), 0)?);
-    cycles.push(runner.read_all((0..REQUESTS / 2).map(scattered), 0)?);
     Ok(cycles)
 }

@@ -18,23 +18,23 @@ pub fn measure(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Result<
     runner.touch(others)?;
     runner.touch(PageRange::new(PageIndex(0), PAGES)?)?;
     runner.touch(others)?;
-    let before = runner.rtl().descriptor_accesses();
+    let before = accesses(runner);
     runner.walk(lines()).context("sequential reads")?;
-    let [clean_reads, clean_writes] = since(runner, before);
+    let [clean_reads, clean_writes, clean_list] = since(runner, before);
 
     runner.touch(others)?;
     runner.write_all(first_lines(others), 2).context("a write to each page")?;
-    let before = runner.rtl().descriptor_accesses();
+    let before = accesses(runner);
     runner.write_all(lines(), 2).context("sequential writes")?;
-    let [reads, writes] = since(runner, before);
+    let [reads, writes, list] = since(runner, before);
     runner.read_all(lines(), 2).context("reading back")?;
 
     let (misses, lines) = (f64::from(WALKED), lines().end as f64);
     rtl.descriptor_reads_per_miss = clean_reads.max(reads) as f64 / misses;
     rtl.descriptor_writes_per_clean_miss = clean_writes as f64 / misses;
     rtl.descriptor_writes_per_changed_miss = writes as f64 / misses;
-    rtl.descriptor_miss_extra_dram_lines_reads = (clean_reads + clean_writes) as f64 / lines;
-    rtl.descriptor_miss_extra_dram_lines = (reads + writes) as f64 / lines;
+    rtl.descriptor_miss_extra_dram_lines_reads = (clean_reads + clean_writes + clean_list) as f64 / lines;
+    rtl.descriptor_miss_extra_dram_lines = (reads + writes + list) as f64 / lines;
 
     runner.touch(others)?;
     runner.take_watch();
@@ -44,7 +44,13 @@ pub fn measure(runner: &mut Runner, rtl: &mut Rtl, others: PageRange) -> Result<
     Ok(())
 }
 
-fn since(runner: &mut Runner, before: [u64; 2]) -> [u64; 2] {
-    let now = runner.rtl().descriptor_accesses();
-    [now[0] - before[0], now[1] - before[1]]
+/// Reads and writes of descriptors, and of the page list.
+fn accesses(runner: &mut Runner) -> [u64; 3] {
+    let [reads, writes] = runner.rtl().descriptor_accesses();
+    [reads, writes, runner.rtl().list_accesses()]
+}
+
+fn since(runner: &mut Runner, before: [u64; 3]) -> [u64; 3] {
+    let now = accesses(runner);
+    std::array::from_fn(|i| now[i] - before[i])
 }

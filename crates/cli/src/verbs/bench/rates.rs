@@ -17,10 +17,12 @@ fn rate(cycles: u64) -> f64 {
     REQUESTS as f64 / cycles as f64
 }
 
-/// The first writes: everything after it may read what they wrote.
+/// The first writes of lines and pages, and the same once more: everything after it may read what they wrote.
 pub fn writes(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
     let cycles = runner.write_all((0..REQUESTS).map(scattered), 0).context("writes")?;
     rtl.write_lines_per_cycle = rate(cycles);
+    let cycles = runner.write_all((0..REQUESTS).map(scattered), 0).context("the same writes")?;
+    rtl.rewrite_lines_per_cycle = rate(cycles);
     Ok(())
 }
 

@@ -100,13 +100,18 @@ fn groups(rtl: &Rtl) -> Vec<(&'static str, Vec<Row>)> {
             rtl.clean_harvest_pages / 256
         );
     }
+    let mut one_set = rate("half of each, one set", rtl.same_set_lines_per_cycle_during_harvest, Least(0.15));
+    one_set.remark =
+        format!("a page on offer in {:.0} % of the cycles", 100.0 * rtl.same_set_harvest_offered_share);
     vec![
         (
             "Lines per cycle, descriptors in the cache",
             vec![
                 rate("reads", rtl.read_lines_per_cycle, full()),
-                rate("writes", rtl.write_lines_per_cycle, full()),
+                rate("writes, the first of each page among them", rtl.write_lines_per_cycle, full()),
                 rate("first writes, logged", rtl.logged_write_lines_per_cycle, full()),
+                rate("writes of pages that have dirty lines", rtl.rewrite_lines_per_cycle, full()),
+                rate("writes, tracking off", rtl.untracked_write_lines_per_cycle, full()),
                 rate("half of each", rtl.mixed_lines_per_cycle, full()),
                 rate("reads of one line", rtl.same_line_lines_per_cycle, full()),
                 rate("reads of one page", rtl.same_page_lines_per_cycle, full()),
@@ -128,10 +133,10 @@ fn groups(rtl: &Rtl) -> Vec<(&'static str, Vec<Row>)> {
             ],
         ),
         (
-            "The same while a harvest offers a page in every cycle",
+            "The same during a harvest",
             vec![
                 rate("half of each, all pages", rtl.mixed_lines_per_cycle_during_harvest, Least(0.7)),
-                rate("half of each, one set", rtl.same_set_lines_per_cycle_during_harvest, Least(0.15)),
+                one_set,
                 count("longest wait for a slot, cycles", rtl.max_wait_cycles as f64, Most(64.0)),
             ],
         ),

@@ -17,6 +17,8 @@ const PAGE_SLOTS: u8 = 1 << 3;
 const COMPLETION_ID: u8 = 1;
 /// Read and write ID of descriptors on `m_axi_dram`.
 const DESCRIPTOR_ID: u8 = 2;
+/// Those of the page list.
+const LIST_ID: u8 = 3;
 /// A register access that takes longer is lost.
 const ACCESS_CYCLES: u64 = 10_000;
 
@@ -158,6 +160,12 @@ impl WatchedRtl {
     pub fn descriptor_accesses(&mut self) -> [u64; 2] {
         let accepted = &self.rtl.dram().accepted;
         [&accepted.reads, &accepted.writes].map(|by_id| by_id[usize::from(DESCRIPTOR_ID)])
+    }
+
+    /// Reads and writes of the page list since power-on.
+    pub fn list_accesses(&mut self) -> u64 {
+        let accepted = &self.rtl.dram().accepted;
+        accepted.reads[usize::from(LIST_ID)] + accepted.writes[usize::from(LIST_ID)]
     }
 }
 
