@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use tideline_abi::slot::{slot_kind, slot_status};
 use tideline_rtl::blocks::log_ring::LogRing;
 use tideline_rtl::blocks::recall_engine::RecallEngine;
+use tideline_rtl::blocks::slot_arbiter::SlotArbiter;
 use tideline_rtl::blocks::spool::Spool;
 use tideline_rtl::blocks::types::SlotBits;
 
@@ -183,4 +184,55 @@ fn recall_has_256_snoops_outstanding() {
     let (sent, rate) = recall(24, 0x5555_5555_5555_5555, 300);
     println!("answers after 300 cycles: {rate:.3} snoops per cycle");
     assert!(sent == 24 * 32 && rate >= 0.80, "256 in 300 cycles: {rate}");
+}
+
+/// Every requester in `request` always offers a slot of one set, each of a page of its own; `rows` are row operations.
+/// Grants and longest wait in cycles of each requester in 600 cycles.
+fn crowd(request: u64, rows: u64) -> [(u64, u64); 6] {
+    let mut arbiter = SlotArbiter::<9>::default();
+    arbiter.connect_all();
+    let (mut waits, mut seen) = ([0; 6], [(0, 0); 6]);
+    for now in 0..602 {
+        cycle!(
+            arbiter,
+            {
+                arbiter.rst.next = now < 2;
+                arbiter.request.next = if now < 2 { bits(0) } else { bits(request) };
+                arbiter.rows.next = rows.into();
+                for (i, page) in arbiter.page.iter_mut().enumerate() {
+                    page.next = (512 * i as u64 + 7).into();
+                }
+            },
+            {
+                for i in (0..6).filter(|i| now >= 2 && request >> i & 1 == 1) {
+                    let granted = arbiter.grant.val().get_bit(i);
+                    waits[i] = if granted { 0 } else { waits[i] + 1 };
+                    seen[i] = (seen[i].0 + u64::from(granted), seen[i].1.max(waits[i]));
+                }
+            }
+        );
+    }
+    seen
+}
+
+#[test]
+fn everyone_gets_a_slot_when_all_want_one_set() {
+    const PAGES_AND_FILLS: u64 = 0b01_1000;
+    // Replays are lines, or page slots.
+    for rows in [PAGES_AND_FILLS, PAGES_AND_FILLS | 1 << 5] {
+        for request in 1..64 {
+            let seen = crowd(request, rows);
+            let of = |mask: u64| (0..6).filter(move |i| (request & mask) >> i & 1 == 1).map(|i| seen[i]);
+            let lines: u64 = of(!rows).map(|(grants, _)| grants).sum();
+            let longest = of(63).map(|(_, wait)| wait).max().unwrap();
+            println!(
+                "requesters {request:06b}, rows {rows:06b}: {lines} lines in 600 cycles, waits {longest}"
+            );
+            assert!(
+                of(63).all(|(grants, wait)| grants > 0 && wait <= 64),
+                "{request:06b} {rows:06b}: {seen:?}"
+            );
+            assert!(of(!rows).next().is_none() || lines >= 90, "{request:06b} {rows:06b}: {lines} of 600");
+        }
+    }
 }

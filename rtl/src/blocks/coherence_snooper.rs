@@ -126,6 +126,10 @@ pub struct CoherenceSnooper<const SETS: usize> {
     /// How it enters.
     pub slot_entry: Signal<Out, EntryBits>,
 
+    /// Which of the arbiter's requesters offer a slot that has a place.
+    pub offered: Signal<Out, Bits<6>>,
+    /// Which one is granted.
+    pub granted: Signal<Out, Bits<6>>,
     /// An illegal message was dropped.
     pub illegal: Signal<Out, Bit>,
     /// A request is taken.
@@ -172,7 +176,6 @@ pub struct CoherenceSnooper<const SETS: usize> {
     rwd_illegal: Signal<Local, Bit>,
     rwd_conflict: Signal<Local, Bit>,
     rwd_offer: Signal<Local, Bit>,
-    granted: Signal<Local, Bits<6>>,
     offers: Signal<Local, Bit>,
     offers_low: Signal<Local, Bit>,
     request_granted: Signal<Local, Bit>,
@@ -316,13 +319,14 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         comment!("One of six is granted.");
         self.offers.next = self.enable.val() & self.room.val() & self.list_room.val();
         self.offers_low.next = self.enable.val() & self.room_low.val() & self.list_room.val();
-        self.arbiter.request.next = bits::<6>(0)
+        self.offered.next = bits::<6>(0)
             .replace_bit(0, self.rwd_offer.val() & self.offers.val())
             .replace_bit(1, self.response_valid.val() & self.offers.val())
             .replace_bit(2, self.chosen_valid.val() & self.offers_low.val())
             .replace_bit(3, self.page_valid.val() & self.offers_low.val())
             .replace_bit(4, self.fill_valid.val() & self.list_room.val())
             .replace_bit(5, self.replay_valid.val() & self.list_room.val());
+        self.arbiter.request.next = self.offered.val();
         self.arbiter.rows.next = bits::<6>(0)
             .replace_bit(3, true)
             .replace_bit(4, self.fill_entry.val().fill)

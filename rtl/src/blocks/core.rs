@@ -10,7 +10,7 @@
 //!            command_executor -> host_port -> host memory <--'        csr <- AXI4-Lite
 //! ```
 //!
-//! `probe_*` shows every commit slot; a simulation compares it with the golden model, a bitstream leaves it open.
+//! `probe_*` shows every commit slot and who waits for one; a simulation compares it with the golden model, a bitstream leaves it open.
 
 use super::axi::*;
 use super::channels::*;
@@ -93,6 +93,10 @@ pub struct Probe {
     pub dirty: Signal<Out, Bit>,
     /// Owned bit of the line after a line slot.
     pub owned: Signal<Out, Bit>,
+    /// Which of the slot arbiter's requesters offer a slot that has a place: in every cycle, not of this slot.
+    pub offered: Signal<Out, Bits<6>>,
+    /// Which one is granted likewise.
+    pub granted: Signal<Out, Bits<6>>,
 }
 
 /// The core.
@@ -586,5 +590,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.probe.newly_dirty.next = self.pipeline.result.val().newly_dirty;
         self.probe.dirty.next = self.pipeline.result_dirty.val();
         self.probe.owned.next = self.pipeline.result_owned.val();
+        self.probe.offered.next = self.snooper.offered.val();
+        self.probe.granted.next = self.snooper.granted.val();
     }
 }

@@ -13,8 +13,9 @@
 //! * *Claim*: a row operation that finds its set busy claims the set; then no line operation of that set is granted until it
 //!   has gone. Between two claims lie at least 8 cycles in which lines of any set may go. So rows and lines of one set
 //!   take turns.
-//! * *Share*: while others are waiting, page slots go in every fourth cycle only. A claim overrides it. While a page slot waits
-//!   for nothing but its cycle nobody claims: it cannot, and must not lose its turn among the claims.
+//! * *Share*: while others are waiting, page slots have one turn in four cycles; a turn that their set did not let them take
+//!   stands until they do, or the next one comes. A claim overrides it. While a page slot waits for nothing but its turn nobody
+//!   claims: it cannot, and must not lose its turn among the claims.
 //!
 //! Writes and snoop responses are let in as long as the miss unit has a place for them, requests and page slots only up to a
 //! lower mark, so that neither can take the places of the former.
@@ -60,6 +61,7 @@ pub struct SlotArbiter<const SETS: usize> {
     claim_last: Reg<Bits<6>>,
     gap: Reg<Bits<4>>,
     turn: Reg<Bits<2>>,
+    due: Reg<Bit>,
     free: Signal<Local, Bits<6>>,
     crowded: Signal<Local, Bits<6>>,
     stands: Signal<Local, Bits<6>>,
@@ -94,6 +96,7 @@ impl<const SETS: usize> Default for SlotArbiter<SETS> {
             claim_last: Reg::default(),
             gap: Reg::default(),
             turn: Reg::default(),
+            due: Reg::default(),
             free: Signal::default(),
             crowded: Signal::default(),
             stands: Signal::default(),
@@ -113,7 +116,7 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module slot_arbiter");
-        dff_setup!(self, clk, past_valid, past_row, claim, claim_set, claim_last, gap, turn);
+        dff_setup!(self, clk, past_valid, past_row, claim, claim_set, claim_last, gap, turn, due);
 
         comment!("One gate per requester. Fills and replays are what pages are held for.");
         for i in 0..6 {
@@ -154,9 +157,10 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
             .replace_bit(4, self.gates[4].stands.val())
             .replace_bit(5, self.gates[5].stands.val());
 
-        comment!("Page slots have every fourth cycle, and what the others leave.");
+        comment!("Page slots have one turn in four cycles, and what the others leave.");
         self.turn.d.next = self.turn.q.val() + 1;
         self.share.next = (self.turn.q.val() == 0)
+            | self.due.q.val()
             | self.claim.q.val().get_bit(3)
             | ((self.free.val() & bits::<6>(0x37)) == 0);
         self.eligible.next = self.free.val();
@@ -191,6 +195,7 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
                 self.eligible.val().get_bit(5) & !(self.eligible.val() & !self.older[5].q.val()).any(),
             );
         self.grant.next = self.granted.val();
+        self.due.d.next = (self.due.q.val() | (self.turn.q.val() == 0)) & !self.granted.val().get_bit(3);
         self.granted_row.next = (self.granted.val() & self.rows.val()).any();
         self.granted_set.next = 0.into();
         for i in 0..6 {

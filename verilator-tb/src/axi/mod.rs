@@ -13,7 +13,7 @@ mod subordinate;
 pub use lite::{Access, LiteManager, LiteManagerPins, LiteSubordinatePins};
 pub use manager::{Burst, Manager, Ready};
 pub use memory::{DeviceMemory, DmaMemory, Fault, Memory, Stray};
-pub use subordinate::{Subordinate, Timing};
+pub use subordinate::{Accepted, Subordinate, Timing};
 
 use tideline_abi::cxl::Line;
 

@@ -43,6 +43,8 @@ impl Timing {
 pub struct Subordinate<M> {
     /// What it gives access to.
     pub memory: M,
+    /// Accesses accepted so far.
+    pub accepted: Accepted,
     timing: Timing,
     rng: ChaCha8Rng,
     pauses: Channels<Pauses>,
@@ -55,6 +57,15 @@ pub struct Subordinate<M> {
     writes: VecDeque<Write>,
     /// Data that is not yet part of a write.
     data: VecDeque<WriteBeat>,
+}
+
+/// Transactions that a subordinate has accepted, by their identifier.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Reads.
+    pub reads: [u64; 256],
+    /// Writes.
+    pub writes: [u64; 256],
 }
 
 /// One of something per AXI channel.
@@ -129,6 +140,7 @@ impl<M: Memory> Subordinate<M> {
         let pauses = Channels { aw: pauses(), w: pauses(), b: pauses(), ar: pauses(), r: pauses() };
         Self {
             memory,
+            accepted: Accepted { reads: [0; 256], writes: [0; 256] },
             timing,
             rng,
             pauses,
@@ -217,6 +229,7 @@ impl<M: Memory> Subordinate<M> {
 
     fn accept_write(&mut self, address: Address) -> Result<(), Violation> {
         address.check("aw")?;
+        self.accepted.writes[usize::from(address.id)] += 1;
         // Same identifier means same order in memory: only the first of its identifier may go early.
         let first = self.writes.iter().all(|w| w.address.id != address.id);
         let early = self.timing.unordered && first && self.rng.random();
@@ -279,6 +292,7 @@ impl<M: Memory> Subordinate<M> {
 
     fn accept_read(&mut self, address: Address) -> Result<(), Violation> {
         address.check("ar")?;
+        self.accepted.reads[usize::from(address.id)] += 1;
         let due = self.due();
         let first = self.reads.iter().all(|r| r.address.id != address.id);
         let early = if self.timing.unordered && first && self.rng.random() {
@@ -372,6 +386,8 @@ mod tests {
             written |= pins.b == Some(WriteResponse { id: 1, resp: Resp::Okay });
             if let Some(beat) = pins.r {
                 assert!(s.is_idle());
+                assert_eq!((s.accepted.reads[1], s.accepted.writes[1]), (1, 1));
+                assert_eq!((s.accepted.reads[0], s.accepted.writes[0]), (0, 0), "by identifier");
                 return beat;
             }
         }
