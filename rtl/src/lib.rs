@@ -32,6 +32,7 @@ pub fn sources() -> &'static [(&'static str, &'static str)] {
         "blocks/log_ring.rs",
         "blocks/lowest_set.rs",
         "blocks/memory_port.rs",
+        "blocks/miss_entries.rs",
         "blocks/miss_entry.rs",
         "blocks/miss_unit.rs",
         "blocks/range_walker.rs",

@@ -30,7 +30,7 @@ pub const DEFERRED_ENTRIES: usize = 32;
 /// Lines under way to device memory or from it, reads and writes each.
 pub const OUTSTANDING_LINES: usize = 256;
 /// Pages whose descriptor is being fetched at the same time.
-pub const MISS_ENTRIES: usize = 32;
+pub const MISS_ENTRIES: usize = 64;
 
 const _: () = assert!(PAGE_BYTES == LINE_BYTES * LINES_PER_PAGE);
 

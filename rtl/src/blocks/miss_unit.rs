@@ -20,9 +20,9 @@
 //! left for every slot that may be in the pipeline; `room_low` keeps a third of the places for writes and snoop responses.
 //!
 //! # Timing
-//! Diverted slot to read: 2 cycles. Up to 32 pages under way. A page costs two slots: its fill, and one per replay.
+//! Diverted slot to read: 2 cycles. Up to 64 pages under way. A page costs two slots: its fill, and one per replay.
 
-use super::miss_entry::MissEntry;
+use super::miss_entries::MissEntries;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
@@ -133,22 +133,22 @@ pub struct MissUnit<const SETS: usize> {
     /// A line was written; in order.
     pub write_done: Signal<In, Bit>,
 
-    entries: [MissEntry; 32],
+    entries: MissEntries,
     chain: LutRam<SlotBits, CHAIN_BITS>,
     next: LutRam<Bits<CHAIN_BITS>, CHAIN_BITS>,
     places: Fifo<Bits<CHAIN_BITS>, CHAIN_BITS>,
-    place_count: Reg<Bits<7>>,
-    used: Reg<Bits<6>>,
+    place_count: Reg<Bits<8>>,
+    used: Reg<Bits<7>>,
     fetch: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
     fetching: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
     fetched: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
     descriptors: Ram<Bits<512>, ENTRY_BITS>,
-    victims: Fifo<VictimBits, 4>,
-    victim_valid: Reg<Bits<16>>,
-    victim_pages: [Reg<Page>; 16],
-    victim_in: Reg<Bits<4>>,
-    victim_out: Reg<Bits<4>>,
-    victims_used: Reg<Bits<5>>,
+    victims: Fifo<VictimBits, 5>,
+    victim_valid: Reg<Bits<32>>,
+    victim_pages: [Reg<Page>; 32],
+    victim_in: Reg<Bits<5>>,
+    victim_out: Reg<Bits<5>>,
+    victims_used: Reg<Bits<6>>,
     hold_r: Reg<Bits<4>>,
     hold_pages: [Reg<Page>; 4],
     hold_entries: [Reg<Bits<ENTRY_BITS>>; 4],
@@ -173,35 +173,24 @@ pub struct MissUnit<const SETS: usize> {
     lines: Reg<Bits<32>>,
     base_r: Reg<Frame>,
 
-    found: Signal<Local, Bit>,
-    found_entry: Signal<Local, Bits<ENTRY_BITS>>,
-    found_tail: Signal<Local, Bits<CHAIN_BITS>>,
-    free_entry: Signal<Local, Bits<ENTRY_BITS>>,
     allocates: Signal<Local, Bit>,
     appends: Signal<Local, Bit>,
     may_pass: Signal<Local, Bit>,
-    fetch_page: Signal<Local, Page>,
     fetch_waits: Signal<Local, Bit>,
     fetch_issue: Signal<Local, Bit>,
-    fill_page: Signal<Local, Page>,
-    fill_head: Signal<Local, Bits<CHAIN_BITS>>,
-    fill_passes: Signal<Local, Bit>,
     fill_clash: Signal<Local, Bit>,
     fill_offer: Signal<Local, Bit>,
     hold_free: Signal<Local, Bit>,
     replay_entry: Signal<Local, Bits<ENTRY_BITS>>,
-    replay_head: Signal<Local, Bits<CHAIN_BITS>>,
-    replay_last: Signal<Local, Bit>,
     replay_offer: Signal<Local, Bit>,
     pass_done: Signal<Local, Bit>,
-    pass_empty: Signal<Local, Bit>,
     pass_close: Signal<Local, Bit>,
     pass_again: Signal<Local, Bit>,
     close_last: Signal<Local, Bit>,
     hold_now: Signal<Local, Bit>,
     push_fill: Signal<Local, Bit>,
-    set_in: Signal<Local, Bits<16>>,
-    set_out: Signal<Local, Bits<16>>,
+    set_in: Signal<Local, Bits<32>>,
+    set_out: Signal<Local, Bits<32>>,
     hold_set: Signal<Local, Bits<4>>,
     hold_clear: Signal<Local, Bits<4>>,
     victim_push: Signal<Local, Bit>,
@@ -275,93 +264,60 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             }
         }
 
-        comment!(
-            "What the entries say: of a diverted page, of the page that is looked for, of the heads of the queues."
-        );
-        self.look_waits.next = false;
-        self.found.next = false;
-        self.found_entry.next = 0.into();
-        self.found_tail.next = 0.into();
-        self.free_entry.next = 0.into();
-        self.fetch_page.next = 0.into();
-        self.fill_page.next = 0.into();
-        self.fill_head.next = 0.into();
-        self.fill_passes.next = false;
-        self.replay_head.next = 0.into();
-        self.replay_last.next = false;
-        self.pass_empty.next = false;
-        for i in 0..32 {
-            if self.entries[i].waits.val() {
-                self.look_waits.next = true;
-            }
-            if self.entries[i].matches.val() {
-                self.found.next = true;
-                self.found_entry.next = i.to_bits();
-                self.found_tail.next = self.entries[i].tail.val();
-            }
-            if !self.entries[i].valid.val() {
-                self.free_entry.next = i.to_bits();
-            }
-            if self.fetch.out_data.val().index() == i {
-                self.fetch_page.next = self.entries[i].page.val();
-            }
-            if self.fetched.out_data.val().index() == i {
-                self.fill_page.next = self.entries[i].page.val();
-                self.fill_head.next = self.entries[i].head.val();
-                self.fill_passes.next = self.entries[i].passes.val();
-            }
-            if self.replay_entry.val().index() == i {
-                self.replay_head.next = self.entries[i].head.val();
-                self.replay_last.next = self.entries[i].last.val();
-            }
-            if self.done_entry.val().index() == i {
-                self.pass_empty.next = self.entries[i].empty.val();
-            }
-        }
+        comment!("The entries.");
+        self.entries.clk.next = self.clk.val();
+        self.entries.rst.next = self.rst.val();
+        self.entries.look_page.next = self.look_page.val();
+        self.look_waits.next = self.entries.look_waits.val();
+        self.entries.fetch_entry.next = self.fetch.out_data.val();
+        self.entries.fill_entry.next = self.fetched.out_data.val();
+        self.entries.replay_entry.next = self.replay_entry.val();
+        self.entries.done_entry.next = self.done_entry.val();
 
         comment!("A diverted slot joins the chain of its page, or begins one.");
         self.may_pass.next =
             self.miss_slot.val().kind.get_bit(3) & (self.miss_slot.val().kind != slot_kind::MERGE);
-        self.appends.next = self.miss_valid.val() & self.found.val();
-        self.allocates.next = self.miss_valid.val() & !self.found.val();
+        self.appends.next = self.miss_valid.val() & self.entries.found.val();
+        self.allocates.next = self.miss_valid.val() & !self.entries.found.val();
         self.chain.write_enable.next = self.miss_valid.val();
         self.chain.write_address.next = self.places.out_data.val();
         self.chain.write_data.next = self.miss_slot.val();
         self.next.write_enable.next = self.appends.val();
-        self.next.write_address.next = self.found_tail.val();
+        self.next.write_address.next = self.entries.found_tail.val();
         self.next.write_data.next = self.places.out_data.val();
 
         comment!("Places: filled once after reset, then those of slots that have left.");
-        self.fill_places.next = !self.place_count.q.val().get_bit(6);
+        self.fill_places.next = !self.place_count.q.val().get_bit(7);
         if self.fill_places.val() {
             self.place_count.d.next = self.place_count.q.val() + 1;
         }
         self.frees_place.next =
-            self.replay_granted.val() | (self.fill_granted.val() & self.fill_passes.val());
+            self.replay_granted.val() | (self.fill_granted.val() & self.entries.fill_passes.val());
         self.places.in_valid.next = self.fill_places.val() | self.frees_place.val();
-        self.leaving.next = self.fill_head.val();
+        self.leaving.next = self.entries.fill_head.val();
         if self.replay_offer.val() {
-            self.leaving.next = self.replay_head.val();
+            self.leaving.next = self.entries.replay_head.val();
         }
         self.places.in_data.next = self.leaving.val();
         if self.fill_places.val() {
             self.places.in_data.next = self.place_count.q.val().get_bits::<CHAIN_BITS>(0);
         }
         self.places.out_ready.next = self.miss_valid.val();
-        self.room.next = (self.places.count.val() > 8) & (self.used.q.val() < 24);
-        self.room_low.next = (self.places.count.val() > 24) & (self.used.q.val() < 16);
+        self.room.next = (self.places.count.val() > 8) & (self.used.q.val() < 56);
+        self.room_low.next = (self.places.count.val() > 40) & (self.used.q.val() < 40);
 
         comment!("Fetch: not while memory has not got the last write-back of the page.");
         self.fetch_waits.next = false;
-        for i in 0..16 {
-            if self.victim_valid.q.val().get_bit(i) & (self.victim_pages[i].q.val() == self.fetch_page.val())
+        for i in 0..32 {
+            if self.victim_valid.q.val().get_bit(i)
+                & (self.victim_pages[i].q.val() == self.entries.fetch_page.val())
             {
                 self.fetch_waits.next = true;
             }
         }
         self.read_valid.next = self.fetch.out_valid.val() & !self.fetch_waits.val();
         self.read_address.next =
-            self.base_address.val() + (bit_cast::<DPA_BITS, PAGE_BITS>(self.fetch_page.val()) << 6);
+            self.base_address.val() + (bit_cast::<DPA_BITS, PAGE_BITS>(self.entries.fetch_page.val()) << 6);
         self.fetch_issue.next = self.fetch.out_valid.val() & !self.fetch_waits.val() & self.read_ready.val();
         self.fetch.out_ready.next = self.fetch_issue.val();
         self.fetching.in_valid.next = self.fetch_issue.val();
@@ -382,7 +338,8 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.fill_clash.next = false;
         for i in 0..4 {
             if self.hold_r.q.val().get_bit(i)
-                & (self.hold_pages[i].q.val().get_bits::<SETS>(0) == self.fill_page.val().get_bits::<SETS>(0))
+                & (self.hold_pages[i].q.val().get_bits::<SETS>(0)
+                    == self.entries.fill_page.val().get_bits::<SETS>(0))
             {
                 self.fill_clash.next = true;
             }
@@ -390,24 +347,24 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.hold_free.next = !self.hold_r.q.val().get_bit(self.hold_in.q.val().index());
         self.fill_offer.next = self.fetched.out_valid.val()
             & !self.replay_offer.val()
-            & (self.victims_used.q.val() < 16)
-            & (self.fill_passes.val() | (self.hold_free.val() & !self.fill_clash.val()));
+            & (self.victims_used.q.val() < 32)
+            & (self.entries.fill_passes.val() | (self.hold_free.val() & !self.fill_clash.val()));
         self.fill_valid.next = self.fill_offer.val();
         self.fetched.out_ready.next = self.fill_granted.val();
         self.fill_slot.next = self.chain.read_data.val();
-        self.fill_slot.next.page = self.fill_page.val();
+        self.fill_slot.next.page = self.entries.fill_page.val();
         self.fill_entry.next.replay = false;
-        self.fill_entry.next.fill = !self.fill_passes.val();
-        self.fill_entry.next.pass = self.fill_passes.val();
+        self.fill_entry.next.fill = !self.entries.fill_passes.val();
+        self.fill_entry.next.pass = self.entries.fill_passes.val();
         self.fill_entry.next.entry = self.fetched.out_data.val();
 
         comment!("A page is held from its fill to its last replay.");
-        self.push_fill.next = self.fill_granted.val() & !self.fill_passes.val();
+        self.push_fill.next = self.fill_granted.val() & !self.entries.fill_passes.val();
         self.replay_valid.next = self.replay_offer.val();
         self.replay_slot.next = self.chain.read_data.val();
         self.chain.read_address.next = self.leaving.val();
-        self.next.read_address.next = self.replay_head.val();
-        self.close_last.next = self.replay_granted.val() & self.replay_last.val();
+        self.next.read_address.next = self.entries.replay_head.val();
+        self.close_last.next = self.replay_granted.val() & self.entries.replay_last.val();
         self.hold_set.next = 0.into();
         if self.push_fill.val() {
             self.hold_set.next = bits::<4>(1) << self.hold_in.q.val();
@@ -434,7 +391,7 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
                 self.hold_ages[i].d.next = self.hold_ages[i].q.val() + 1;
             }
             if self.hold_set.val().get_bit(i) {
-                self.hold_pages[i].d.next = self.fill_page.val();
+                self.hold_pages[i].d.next = self.entries.fill_page.val();
                 self.hold_entries[i].d.next = self.fetched.out_data.val();
                 self.hold_ages[i].d.next = 0.into();
             }
@@ -455,57 +412,50 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.close_5.d.next = self.close_4.q.val();
         self.close_entry_5.d.next = self.close_entry_4.q.val();
         self.pass_done.next = self.done.val() & self.done_pass.val();
-        self.pass_close.next = self.pass_done.val() & self.pass_empty.val();
-        self.pass_again.next = self.pass_done.val() & !self.pass_empty.val();
+        self.pass_close.next = self.pass_done.val() & self.entries.done_empty.val();
+        self.pass_again.next = self.pass_done.val() & !self.entries.done_empty.val();
         self.fetch.in_valid.next = self.allocates.val() | self.pass_again.val();
-        self.fetch.in_data.next = self.free_entry.val();
+        self.fetch.in_data.next = self.entries.free_entry.val();
         if self.pass_again.val() {
             self.fetch.in_data.next = self.done_entry.val();
         }
-        self.used.d.next = self.used.q.val() + bit_cast::<6, 1>(self.allocates.val().into())
-            - bit_cast::<6, 1>(self.close_5.q.val().into())
-            - bit_cast::<6, 1>(self.pass_close.val().into());
-        for i in 0..32 {
-            self.entries[i].clk.next = self.clk.val();
-            self.entries[i].rst.next = self.rst.val();
-            self.entries[i].page_in.next = self.miss_slot.val().page;
-            self.entries[i].place.next = self.places.out_data.val();
-            self.entries[i].may_pass.next = self.may_pass.val();
-            self.entries[i].next_place.next = self.next.read_data.val();
-            self.entries[i].look_page.next = self.look_page.val();
-            self.entries[i].allocate.next = self.allocates.val() & (self.free_entry.val().index() == i);
-            self.entries[i].append.next = self.appends.val() & (self.found_entry.val().index() == i);
-            self.entries[i].pop.next =
-                self.replay_granted.val() & !self.replay_last.val() & (self.replay_entry.val().index() == i);
-            self.entries[i].take.next =
-                self.fill_granted.val() & self.fill_passes.val() & (self.fetched.out_data.val().index() == i);
-            self.entries[i].close.next = (self.close_5.q.val() & (self.close_entry_5.q.val().index() == i))
-                | (self.pass_close.val() & (self.done_entry.val().index() == i));
-        }
+        self.used.d.next = self.used.q.val() + bit_cast::<7, 1>(self.allocates.val().into())
+            - bit_cast::<7, 1>(self.close_5.q.val().into())
+            - bit_cast::<7, 1>(self.pass_close.val().into());
+        self.entries.miss_valid.next = self.miss_valid.val();
+        self.entries.miss_page.next = self.miss_slot.val().page;
+        self.entries.miss_place.next = self.places.out_data.val();
+        self.entries.miss_may_pass.next = self.may_pass.val();
+        self.entries.next_place.next = self.next.read_data.val();
+        self.entries.pop.next = self.replay_granted.val() & !self.entries.replay_last.val();
+        self.entries.take.next = self.fill_granted.val() & self.entries.fill_passes.val();
+        self.entries.replayed.next = self.close_5.q.val();
+        self.entries.replayed_entry.next = self.close_entry_5.q.val();
+        self.entries.done_close.next = self.pass_close.val();
 
         comment!("Victims: a place is kept for each fill and pass in the pipeline.");
         self.victim_push.next = self.done.val() & self.evict.val();
         self.victim_pop.next = self.write_done.val() & self.ready.q.val();
         self.dropped.next = self.done.val() & !self.evict.val();
         self.victims_used.d.next = self.victims_used.q.val()
-            + bit_cast::<5, 1>(self.fill_granted.val().into())
-            - bit_cast::<5, 1>(self.dropped.val().into())
-            - bit_cast::<5, 1>(self.victim_pop.val().into());
+            + bit_cast::<6, 1>(self.fill_granted.val().into())
+            - bit_cast::<6, 1>(self.dropped.val().into())
+            - bit_cast::<6, 1>(self.victim_pop.val().into());
         self.victims.in_valid.next = self.victim_push.val();
         self.victims.in_data.next.page = self.evict_page.val();
         self.victims.in_data.next.data = self.evict_data.val();
         self.set_in.next = 0.into();
         if self.victim_push.val() {
-            self.set_in.next = bits::<16>(1) << self.victim_in.q.val();
+            self.set_in.next = bits::<32>(1) << self.victim_in.q.val();
             self.victim_in.d.next = self.victim_in.q.val() + 1;
         }
         self.set_out.next = 0.into();
         if self.victim_pop.val() {
-            self.set_out.next = bits::<16>(1) << self.victim_out.q.val();
+            self.set_out.next = bits::<32>(1) << self.victim_out.q.val();
             self.victim_out.d.next = self.victim_out.q.val() + 1;
         }
         self.victim_valid.d.next = (self.victim_valid.q.val() | self.set_in.val()) & !self.set_out.val();
-        for i in 0..16 {
+        for i in 0..32 {
             self.victim_pages[i].clock.next = self.clk.val();
             self.victim_pages[i].reset.next = self.rst.val();
             self.victim_pages[i].d.next = self.victim_pages[i].q.val();

@@ -18,6 +18,7 @@ pub mod host_port;
 pub mod log_ring;
 pub mod lowest_set;
 pub mod memory_port;
+pub mod miss_entries;
 pub mod miss_entry;
 #[allow(missing_docs)]
 pub mod miss_unit;

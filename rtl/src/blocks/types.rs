@@ -44,9 +44,9 @@ pub const TAG_BITS: usize = 8;
 /// Address bits of the store of write data, and of the queues of accesses to device memory.
 pub const DATA_BITS: usize = 8;
 /// Address bits of a miss entry.
-pub const ENTRY_BITS: usize = 5;
+pub const ENTRY_BITS: usize = 6;
 /// Address bits of a slot that waits for its descriptor.
-pub const CHAIN_BITS: usize = 6;
+pub const CHAIN_BITS: usize = 7;
 /// Bits of the number of a group of pages.
 pub const GROUP_BITS: usize = PAGE_BITS - 9;
 /// Address bits of the words of 64 groups.

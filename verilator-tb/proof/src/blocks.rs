@@ -27,6 +27,7 @@ macro_rules! for_each_block {
             log_ring: log_ring::LogRing, log;
             lowest_set: lowest_set::LowestSet;
             memory_port: memory_port::MemoryPort;
+            miss_entries: miss_entries::MissEntries;
             miss_entry: miss_entry::MissEntry;
             miss_unit: miss_unit::MissUnit<2>, misses;
             page_list: page_list::PageList;
