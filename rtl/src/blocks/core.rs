@@ -401,7 +401,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.summary.group_clear.next = self.walker.group_clear.val();
         self.summary.group_set.next = self.walker.group_set.val();
         self.page_list.group_valid.next = self.walker.list_ask.val();
-        self.page_list.group.next = self.walker.group.val();
+        self.page_list.group.next = self.walker.list_group.val();
         self.page_list.word_ready.next = self.walker.list_take.val();
 
         comment!("Commands.");

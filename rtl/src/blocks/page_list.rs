@@ -71,7 +71,7 @@ pub struct PageList {
     pub group_ready: Signal<Out, Bit>,
     /// The group.
     pub group: Signal<In, Bits<GROUP_BITS>>,
-    /// The next word of the group is there: eight in order.
+    /// The next word of the oldest group is there: eight of each, in order.
     pub word_valid: Signal<Out, Bit>,
     /// It is taken.
     pub word_ready: Signal<In, Bit>,
@@ -116,8 +116,8 @@ pub struct PageList {
     behind: Reg<Bit>,
     group_r: Reg<Bits<GROUP_BITS>>,
     next_line: Reg<Bits<3>>,
-    words: Fifo<Bits<64>, 3>,
-    left: Reg<Bits<4>>,
+    words: Fifo<Bits<64>, 4>,
+    left: Reg<Bits<5>>,
     gather: Transpose<512, 64>,
     changes: Signal<Local, Bit>,
     bit_now: Signal<Local, Bits<64>>,
@@ -132,6 +132,7 @@ pub struct PageList {
     leaves: Signal<Local, Bit>,
     answered: Signal<Local, Bits<8>>,
     head: Signal<Local, ListChangeBits>,
+    takes: Signal<Local, Bit>,
     pops: Signal<Local, Bit>,
 }
 
@@ -219,16 +220,17 @@ impl Logic for PageList {
         }
 
         comment!("Reads: behind all that was set before.");
-        self.group_ready.next = (self.state.q.val() == ListState::Idle) & (self.left.q.val() == 0);
+        self.group_ready.next = (self.state.q.val() == ListState::Idle) & (self.left.q.val() <= 8);
         self.read_valid.next = self.state.q.val() == ListState::Read;
         self.read_address.next =
             self.base.val() + (bit_cast::<DPA_BITS, LIST_BITS>(self.read_line.val()) << 6);
+        self.takes.next =
+            self.group_valid.val() & (self.state.q.val() == ListState::Idle) & (self.left.q.val() <= 8);
         match self.state.q.val() {
             ListState::Idle => {
-                if self.group_valid.val() & (self.left.q.val() == 0) {
+                if self.takes.val() {
                     self.group_r.d.next = self.group.val();
                     self.next_line.d.next = 0.into();
-                    self.left.d.next = 8.into();
                     self.state.d.next = ListState::Close;
                 }
             }
@@ -273,8 +275,7 @@ impl Logic for PageList {
         self.word.next = self.words.out_data.val();
         self.words.out_ready.next = self.word_ready.val();
         self.pops.next = self.words.out_valid.val() & self.word_ready.val();
-        if self.pops.val() {
-            self.left.d.next = self.left.q.val() - 1;
-        }
+        self.left.d.next = self.left.q.val() + (bit_cast::<5, 1>(self.takes.val().into()) << 3)
+            - bit_cast::<5, 1>(self.pops.val().into());
     }
 }

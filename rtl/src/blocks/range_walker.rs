@@ -9,13 +9,14 @@
 //! under way finish.
 //!
 //! *A group* is first cleared in the summary, then its words are read from the page list, then its pages are given. Whatever
-//! comes, or stays, sets it again by itself; the walk does so if it leaves pages of the group out.
+//! comes, or stays, sets it again by itself; the walk does so if it leaves pages of the group out. While the pages of one
+//! group are given the next one is looked for and read.
 //!
 //! A page whose recall timed out earlier is skipped and reported as a timeout.
 //!
 //! # Timing
-//! One page per cycle where no recall is needed; one word of 64 clean groups (128 MiB) per cycle; a group costs one read of
-//! device memory, whose pages come in the cycles after it.
+//! One page per cycle where no recall is needed, also from one group to the next; one word of 64 clean groups (128 MiB) per
+//! cycle. A group costs one read of device memory and 25 cycles, while the one before it is given.
 
 use super::lowest_set::LowestSet;
 use super::types::*;
@@ -29,8 +30,19 @@ use tideline_abi::slot::slot_kind;
 pub enum WalkState {
     /// No range.
     Idle,
-    /// Plain ranges: hand out the page.
+    /// Plain ranges: hands out the pages one after the other.
     Page,
+    /// Harvests: hands out the pages of the groups that are found.
+    Groups,
+    /// Waits for the pages under way.
+    Finish,
+    /// Tells the result.
+    Done,
+}
+
+/// How the next group is found.
+#[derive(Copy, Clone, Debug, PartialEq, LogicState)]
+pub enum FindState {
     /// Looks for the next word of the summary with a group.
     Scan,
     /// Takes the next group of the word.
@@ -39,14 +51,8 @@ pub enum WalkState {
     Clear,
     /// Asks for the group's words.
     Ask,
-    /// Hands out the pages of the words.
-    Words,
-    /// Sets the group's bit.
-    Set,
-    /// Waits for the pages under way.
-    Finish,
-    /// Tells the result.
-    Done,
+    /// There is none any more.
+    End,
 }
 
 /// Walks a range.
@@ -120,7 +126,7 @@ pub struct RangeWalker {
     pub word_valid: Signal<In, Bit>,
     /// Its 64 groups.
     pub groups: Signal<In, Bits<64>>,
-    /// The group at hand.
+    /// A group.
     pub group: Signal<Out, Bits<GROUP_BITS>>,
     /// Clears its bit in the summary.
     pub group_clear: Signal<Out, Bit>,
@@ -128,8 +134,10 @@ pub struct RangeWalker {
     pub group_set: Signal<Out, Bit>,
     /// That is done in this cycle.
     pub group_done: Signal<In, Bit>,
-    /// Asks the page list for the group.
+    /// Asks the page list for a group.
     pub list_ask: Signal<Out, Bit>,
+    /// Which.
+    pub list_group: Signal<Out, Bits<GROUP_BITS>>,
     /// The page list takes the question.
     pub list_ready: Signal<In, Bit>,
     /// The next of its eight words is there.
@@ -151,13 +159,18 @@ pub struct RangeWalker {
     timed_out_r: Reg<Bit>,
     partial_r: Reg<Bit>,
     stopped_r: Reg<Bit>,
+    find: Reg<FindState>,
     scan: Reg<Bits<GROUP_BITS>>,
     asked: Reg<Bit>,
     asked_word: Reg<Bits<WORD_BITS>>,
     found_groups: Reg<Bits<64>>,
+    found_group: Reg<Bits<GROUP_BITS>>,
+    asked_groups: Fifo<Bits<GROUP_BITS>, 1>,
+    giving: Reg<Bit>,
+    setting: Reg<Bit>,
     group_r: Reg<Bits<GROUP_BITS>>,
     left_out: Reg<Bit>,
-    left: Reg<Bits<4>>,
+    left: Reg<Bits<3>>,
     word_r: Reg<Bits<3>>,
     pending: Reg<Bits<64>>,
     group_search: LowestSet,
@@ -175,6 +188,9 @@ pub struct RangeWalker {
     past_words: Signal<Local, Bit>,
     starts_inside: Signal<Local, Bit>,
     ends_inside: Signal<Local, Bit>,
+    asks: Signal<Local, Bit>,
+    is_new: Signal<Local, Bit>,
+    next_group: Signal<Local, Bits<GROUP_BITS>>,
     next_word: Signal<Local, Bits<3>>,
     first_here: Signal<Local, Bit>,
     last_here: Signal<Local, Bit>,
@@ -188,7 +204,11 @@ pub struct RangeWalker {
     full: Signal<Local, Bit>,
     stops: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
+    word_done: Signal<Local, Bit>,
+    group_over: Signal<Local, Bit>,
+    must_set: Signal<Local, Bit>,
     takes: Signal<Local, Bit>,
+    loads: Signal<Local, Bit>,
 }
 
 impl Logic for RangeWalker {
@@ -210,16 +230,22 @@ impl Logic for RangeWalker {
             timed_out_r,
             partial_r,
             stopped_r,
+            find,
             scan,
             asked,
             asked_word,
             found_groups,
+            found_group,
+            giving,
+            setting,
             group_r,
             left_out,
             left,
             word_r,
             pending
         );
+        self.asked_groups.clk.next = self.clk.val();
+        self.asked_groups.rst.next = self.rst.val();
         self.harvests.next = self.kind_r.q.val() == slot_kind::HARVEST;
         self.serial.next =
             (self.kind_r.q.val() == slot_kind::MAP) | (self.kind_r.q.val() == slot_kind::UNMAP);
@@ -243,15 +269,16 @@ impl Logic for RangeWalker {
         self.found.next = self.groups.val() & self.word_low.val() & self.word_high.val();
         self.past_words.next = self.scan.q.val() > bit_cast::<GROUP_BITS, WORD_BITS>(self.last_word.val());
 
-        comment!("The group at hand, and those of its next word that belong to the range.");
-        self.starts_inside.next =
-            (self.group_r.q.val() == self.first_group.val()) & self.next_page.q.val().get_bits::<9>(0).any();
-        self.ends_inside.next =
-            (self.group_r.q.val() == self.last_group.val()) & !self.last_page.val().get_bits::<9>(0).all();
-        self.next_word.next = bits::<3>(0) - self.left.q.val().get_bits::<3>(0);
-        self.first_here.next = (self.group_r.q.val() == self.first_group.val())
+        comment!("The next word is of the group at hand, or the first one of the next group.");
+        self.is_new.next = self.left.q.val() == 0;
+        self.next_group.next = self.group_r.q.val();
+        if self.is_new.val() {
+            self.next_group.next = self.asked_groups.out_data.val();
+        }
+        self.next_word.next = bits::<3>(0) - self.left.q.val();
+        self.first_here.next = (self.next_group.val() == self.first_group.val())
             & (self.next_word.val() <= self.next_page.q.val().get_bits::<3>(6));
-        self.last_here.next = (self.group_r.q.val() == self.last_group.val())
+        self.last_here.next = (self.next_group.val() == self.last_group.val())
             & (self.next_word.val() >= self.last_page.val().get_bits::<3>(6));
         self.page_low.next = !bits::<64>(0);
         if self.first_here.val() {
@@ -280,7 +307,7 @@ impl Logic for RangeWalker {
             & !self.full.val()
             & !(self.serial.val() & self.active.val())
             & (((self.state.q.val() == WalkState::Page) & (self.next_page.q.val() != self.end_page.q.val()))
-                | ((self.state.q.val() == WalkState::Words) & self.pending.q.val().any()));
+                | ((self.state.q.val() == WalkState::Groups) & self.pending.q.val().any()));
         self.page_valid.next = self.offer.val();
         self.page.next = self.next_page.q.val().get_bits::<PAGE_BITS>(0);
         if self.harvests.val() {
@@ -291,23 +318,44 @@ impl Logic for RangeWalker {
         self.flags.next = self.flags_r.q.val();
         self.frame.next = self.frame_r.q.val();
 
-        comment!(
-            "A word is taken when the one before it is done, or nothing of the group is wanted any more."
-        );
+        comment!("A word is taken when the one before it is done, or nothing is wanted any more.");
         self.rest.next = self.pending.q.val();
         if self.taken.val() {
             self.rest.next = self.pending.q.val() & !self.page_search.one_hot.val();
         }
-        self.takes.next = (self.state.q.val() == WalkState::Words)
-            & (self.left.q.val() != 0)
-            & (!self.rest.val().any() | self.ends.val());
+        self.word_done.next = !self.rest.val().any() | self.ends.val();
+        self.starts_inside.next =
+            (self.group_r.q.val() == self.first_group.val()) & self.next_page.q.val().get_bits::<9>(0).any();
+        self.ends_inside.next =
+            (self.group_r.q.val() == self.last_group.val()) & !self.last_page.val().get_bits::<9>(0).all();
+        self.group_over.next =
+            self.giving.q.val() & !self.setting.q.val() & self.is_new.val() & self.word_done.val();
+        self.must_set.next = self.ends.val()
+            | self.left_out.q.val()
+            | self.starts_inside.val()
+            | self.ends_inside.val()
+            | (self.taken.val() & self.page_stuck.val());
+        self.takes.next = (self.state.q.val() == WalkState::Groups)
+            & self.list_valid.val()
+            & ((self.giving.q.val() & !self.is_new.val() & self.word_done.val())
+                | (self.asked_groups.out_valid.val()
+                    & (!self.giving.q.val() | (self.group_over.val() & !self.must_set.val()))));
+        self.loads.next = self.takes.val() & self.is_new.val();
         self.list_take.next = self.takes.val();
-        self.list_ask.next = self.state.q.val() == WalkState::Ask;
+        self.asked_groups.out_ready.next = self.loads.val();
+        self.asks.next = (self.find.q.val() == FindState::Ask) & self.asked_groups.in_ready.val();
+        self.list_ask.next = self.asks.val();
+        self.asked_groups.in_valid.next = self.asks.val() & self.list_ready.val();
+        self.asked_groups.in_data.next = self.found_group.q.val();
+        self.list_group.next = self.found_group.q.val();
         self.word.next = self.scan.q.val().get_bits::<WORD_BITS>(0);
-        self.word_read.next = self.state.q.val() == WalkState::Scan;
-        self.group.next = self.group_r.q.val();
-        self.group_clear.next = self.state.q.val() == WalkState::Clear;
-        self.group_set.next = self.state.q.val() == WalkState::Set;
+        self.word_read.next = self.find.q.val() == FindState::Scan;
+        self.group_set.next = self.setting.q.val();
+        self.group_clear.next = (self.find.q.val() == FindState::Clear) & !self.setting.q.val();
+        self.group.next = self.found_group.q.val();
+        if self.setting.q.val() {
+            self.group.next = self.group_r.q.val();
+        }
 
         if self.taken.val() & self.page_stuck.val() {
             self.timed_out_r.d.next = true;
@@ -319,7 +367,59 @@ impl Logic for RangeWalker {
         if self.stop.val() & (self.state.q.val() != WalkState::Idle) {
             self.stopped_r.d.next = true;
         }
+
+        comment!("Groups are found ahead of those that are given.");
         self.asked.d.next = false;
+        match self.find.q.val() {
+            FindState::Scan => {
+                self.asked.d.next = !self.past_words.val();
+                self.asked_word.d.next = self.scan.q.val().get_bits::<WORD_BITS>(0);
+                self.scan.d.next = self.scan.q.val() + 1;
+                if self.past_words.val() {
+                    self.scan.d.next = self.scan.q.val();
+                }
+                if self.ends.val() {
+                    self.find.d.next = FindState::End;
+                } else if self.asked.q.val() & !self.word_valid.val() {
+                    comment!("It met a write: once more.");
+                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val());
+                    self.asked.d.next = false;
+                } else if self.asked.q.val() & self.found.val().any() {
+                    self.found_groups.d.next = self.found.val();
+                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) + 1;
+                    self.asked.d.next = false;
+                    self.asked_word.d.next = self.asked_word.q.val();
+                    self.find.d.next = FindState::Group;
+                } else if self.past_words.val() {
+                    self.find.d.next = FindState::End;
+                }
+            }
+            FindState::Group => {
+                self.found_group.d.next = (bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) << 6)
+                    | bit_cast::<GROUP_BITS, 6>(self.group_search.index.val());
+                self.found_groups.d.next = self.found_groups.q.val() & !self.group_search.one_hot.val();
+                self.find.d.next = FindState::Scan;
+                if self.ends.val() {
+                    self.find.d.next = FindState::End;
+                } else if self.group_search.any.val() {
+                    self.find.d.next = FindState::Clear;
+                }
+            }
+            FindState::Clear => {
+                if self.group_done.val() & !self.setting.q.val() {
+                    self.find.d.next = FindState::Ask;
+                }
+            }
+            FindState::Ask => {
+                if self.asks.val() & self.list_ready.val() {
+                    self.find.d.next = FindState::Group;
+                }
+            }
+            FindState::End => {}
+            _ => {
+                self.find.d.next = FindState::End;
+            }
+        }
 
         match self.state.q.val() {
             WalkState::Idle => {
@@ -337,9 +437,11 @@ impl Logic for RangeWalker {
                     self.stopped_r.d.next = false;
                     self.scan.d.next =
                         bit_cast::<GROUP_BITS, WORD_BITS>(self.start_page.val().get_bits::<WORD_BITS>(15));
+                    self.find.d.next = FindState::End;
                     self.state.d.next = WalkState::Page;
                     if self.start_kind.val() == slot_kind::HARVEST {
-                        self.state.d.next = WalkState::Scan;
+                        self.find.d.next = FindState::Scan;
+                        self.state.d.next = WalkState::Groups;
                     }
                 }
             }
@@ -356,76 +458,33 @@ impl Logic for RangeWalker {
                     self.state.d.next = WalkState::Finish;
                 }
             }
-            WalkState::Scan => {
-                self.asked.d.next = !self.past_words.val();
-                self.asked_word.d.next = self.scan.q.val().get_bits::<WORD_BITS>(0);
-                self.scan.d.next = self.scan.q.val() + 1;
-                if self.past_words.val() {
-                    self.scan.d.next = self.scan.q.val();
-                }
-                if self.stops.val() {
-                    self.state.d.next = WalkState::Finish;
-                } else if self.asked.q.val() & !self.word_valid.val() {
-                    comment!("It met a write: once more.");
-                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val());
-                    self.asked.d.next = false;
-                } else if self.asked.q.val() & self.found.val().any() {
-                    self.found_groups.d.next = self.found.val();
-                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) + 1;
-                    self.asked.d.next = false;
-                    self.asked_word.d.next = self.asked_word.q.val();
-                    self.state.d.next = WalkState::Group;
-                } else if self.past_words.val() {
-                    self.next_page.d.next = self.end_page.q.val();
-                    self.state.d.next = WalkState::Finish;
-                }
-            }
-            WalkState::Group => {
-                self.group_r.d.next = (bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) << 6)
-                    | bit_cast::<GROUP_BITS, 6>(self.group_search.index.val());
-                self.found_groups.d.next = self.found_groups.q.val() & !self.group_search.one_hot.val();
-                self.left_out.d.next = false;
-                self.state.d.next = WalkState::Scan;
-                if self.group_search.any.val() {
-                    self.state.d.next = WalkState::Clear;
-                }
-            }
-            WalkState::Clear => {
-                if self.starts_inside.val() | self.ends_inside.val() {
-                    comment!("The group has pages outside the range.");
-                    self.left_out.d.next = true;
-                }
-                if self.group_done.val() {
-                    self.state.d.next = WalkState::Ask;
-                }
-            }
-            WalkState::Ask => {
-                self.left.d.next = 8.into();
-                self.pending.d.next = 0.into();
-                if self.list_ready.val() {
-                    self.state.d.next = WalkState::Words;
-                }
-            }
-            WalkState::Words => {
+            WalkState::Groups => {
                 self.pending.d.next = self.rest.val();
                 if self.taken.val() {
                     self.given.d.next = self.given.q.val() + 1;
                 }
-                if self.takes.val() & self.list_valid.val() {
+                if self.group_over.val() {
+                    self.giving.d.next = self.must_set.val();
+                    self.setting.d.next = self.must_set.val();
+                }
+                if self.setting.q.val() & self.group_done.val() {
+                    self.giving.d.next = false;
+                    self.setting.d.next = false;
+                }
+                if self.takes.val() {
                     self.left.d.next = self.left.q.val() - 1;
                     self.word_r.d.next = self.next_word.val();
+                    self.group_r.d.next = self.next_group.val();
                     self.pending.d.next = self.new_pages.val();
                 }
                 if self.ends.val() {
-                    self.left_out.d.next = true;
+                    self.pending.d.next = 0.into();
                 }
-                if (self.left.q.val() == 0) & (!self.rest.val().any() | self.ends.val()) {
-                    self.state.d.next = WalkState::Group;
-                    if self.ends.val() | self.left_out.q.val() | (self.taken.val() & self.page_stuck.val()) {
-                        self.state.d.next = WalkState::Set;
-                    }
-                } else if self.full.val() & self.pending.q.val().any() & !self.active.val() & !self.ends.val()
-                {
+                if self.loads.val() {
+                    self.giving.d.next = true;
+                    self.left_out.d.next = false;
+                }
+                if self.full.val() & self.pending.q.val().any() & !self.active.val() & !self.ends.val() {
                     comment!("All have ended: count the records that were really made.");
                     self.given.d.next = self.records_made.val();
                     if self.records_made.val() >= self.records.q.val() {
@@ -433,13 +492,14 @@ impl Logic for RangeWalker {
                         self.next_page.d.next = self.group_page.val();
                     }
                 }
-            }
-            WalkState::Set => {
-                if self.group_done.val() {
-                    self.state.d.next = WalkState::Group;
-                    if self.ends.val() {
-                        self.state.d.next = WalkState::Finish;
+                if (self.find.q.val() == FindState::End)
+                    & !self.giving.q.val()
+                    & !self.asked_groups.out_valid.val()
+                {
+                    if !self.ends.val() {
+                        self.next_page.d.next = self.end_page.q.val();
                     }
+                    self.state.d.next = WalkState::Finish;
                 }
             }
             WalkState::Finish => {

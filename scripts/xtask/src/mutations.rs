@@ -258,7 +258,7 @@ pub fn all() -> Vec<Mutation> {
             breaks: "A harvest that leaves pages of a group out does not set the group's bit again.",
             patches: vec![patch(
                 "tideline_range_walker",
-                "assign group_set = state_q == WALK_STATE_SET;",
+                "assign group_set = setting_q;",
                 "assign group_set = 1'b0;",
             )],
         },
