@@ -1,8 +1,8 @@
 // Invariant 4 of the line protocol, for RwD: `m2s_rwd_ready` rises within MISS + max(DRAM, 71) + 2 RUN + 13 cycles, whatever
 // requests, snoop responses, recalls, page slots, commands, registers and host memory do. DRAM: memory answers one of
-// its line writes every DRAM cycles. RUN: descriptors are written at most RUN cycles on end. MISS: within MISS cycles the
-// miss unit has room and does not hold the page of the write for 64 cycles on end, so the arbiter gets to it. The
-// argument does not use the numbers. 71 = the chains of the miss unit and the stages of the pipeline: all other
+// its line writes every DRAM cycles. RUN: descriptors and page list are written at most RUN cycles on end. MISS: within
+// MISS cycles miss unit and page list have room, and the page of the write is not held, for 64 cycles on end, so the
+// arbiter gets to it. The argument does not use the numbers. 71 = the chains of the miss unit and the stages of the pipeline: all other
 // places of write data are on their way to memory, and discarded writes let answers of memory go first.
 //
 // Real: the front end but its arbiter, responder with its credits, memory port. Free: every other input and block.
@@ -15,12 +15,12 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
 );
     localparam INSIDE = 64 + 7;
     localparam CREDIT = DRAM + 2 * RUN + 10, PLACE = INSIDE + 2 * RUN + 10, LATER = CREDIT > PLACE ? CREDIT : PLACE;
-    wire rwd_ready, ready, room, valid, taken, offer, conflict, illegal;
+    wire rwd_ready, ready, valid, taken, offer, illegal;
     wire [5:0] request, grant;
     wire [3:0] hold;
     wire [`PAGE_BITS-1:0] page, held0, held1, held2, held3;
     wire [`WRITE_BITS-1:0] head;
-    wire ndr_leaves, ndr_spare_valid, descriptor, write_turn, order, keep, aw, aw_spare, w, w_spare, awvalid;
+    wire ndr_leaves, ndr_spare_valid, tables, write_turn, order, keep, aw, aw_spare, w, w_spare, awvalid;
     wire [8:0] ndr_used, place_count;
     wire [15:0] decided, written, orders, pending, places;
     wire [`ORDER_BITS-1:0] order_data, next_order;
@@ -30,15 +30,15 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         .clk(clk), .rst(rst), .m2s_rwd_valid(m2s_rwd_valid), .m2s_rwd_ready(rwd_ready), .m2s_req_valid(m2s_req_valid),
         .s2m_ndr_ready(1'b1), .m_axi_dram_awready(1'b1), .m_axi_dram_wready(1'b1), .m_axi_dram_awvalid(awvalid),
         .m_axi_dram_awid(awid), .m_axi_dram_bvalid(dram_bvalid), .m_axi_dram_bid(dram_bid),
-        .\snooper.enable (ready), .\snooper.room (room), .\snooper.writes.out_valid (valid), .\snooper.writes.out_ready (taken),
-        .\snooper.writes.out_data (head), .\snooper.rwd_offer (offer), .\snooper.rwd_conflict (conflict), .\snooper.rwd_illegal (illegal),
+        .\snooper.enable (ready), .\snooper.writes.out_valid (valid), .\snooper.writes.out_ready (taken),
+        .\snooper.writes.out_data (head), .\snooper.rwd_offer (offer), .\snooper.rwd_illegal (illegal),
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.arbiter.page0 (page), .\snooper.hold (hold),
         .\snooper.hold_page0 (held0), .\snooper.hold_page1 (held1), .\snooper.hold_page2 (held2), .\snooper.hold_page3 (held3),
         .\responder.ndr_used_q (ndr_used), .\responder.decided.count (decided), .\responder.written.count (written),
         .\responder.ndr_leaves (ndr_leaves), .\responder.ndr.spare_valid_q (ndr_spare_valid),
         .\memory.orders.count (orders), .\memory.orders.out_data (next_order), .\memory.order_valid_q (order), .\memory.order_q (order_data),
         .\memory.write_pending.count (pending), .\memory.places.count (places), .\memory.place_count_q (place_count),
-        .\memory.descriptor_write_valid (descriptor), .\memory.write_turn_q (write_turn),
+        .\memory.write_first (tables), .\memory.write_turn_q (write_turn),
         .\memory.aw.valid_q (aw), .\memory.aw.spare_valid_q (aw_spare), .\memory.aw.data_q (aw_data),
         .\memory.w.valid_q (w), .\memory.w.spare_valid_q (w_spare)
     );
@@ -71,7 +71,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         if (stands) assume (head == last_head);
         assume ((grant & (grant - 1)) == 0 && (grant & ~request) == 0);
         if (clear == 63 && request[0] && !held) assume (grant[0]);
-    // ---- the miss unit
+    // ---- miss unit and page list
         if (offered == MISS) assume (clear >= 64);
     end
     // ---- device memory
@@ -82,12 +82,12 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     always @(posedge clk) begin
         owes <= rst ? 0 : owes + (awvalid && awid == 0) - line_b;
         quiet <= rst || line_b || owes == 0 ? 0 : quiet + 1;
-        run <= rst || !descriptor ? 0 : run + 1;
+        run <= rst || !tables ? 0 : run + 1;
     end
     always @* begin
         if (owes == 0) assume (!line_b);
         assume (quiet < DRAM || line_b || owes == 0);
-        assume (run < RUN || !descriptor);
+        assume (run < RUN || !tables);
     end
     // ---- what holds credits and places
     wire [9:0] moving = orders[9:0] + order;
