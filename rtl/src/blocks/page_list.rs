@@ -104,7 +104,9 @@ pub struct PageList {
     pub write_done: Signal<In, Bit>,
 
     state: Reg<ListState>,
+    // Two copies: one for changes, one for the reader.
     open: LutRam<ListChangeBits, 5>,
+    open_too: LutRam<ListChangeBits, 5>,
     open_valid: Reg<Bits<32>>,
     queue: Fifo<ListChangeBits, 5>,
     // Writes queued and answered, modulo 256; the last one that sets pages, and whether it is unanswered.
@@ -128,8 +130,15 @@ pub struct PageList {
     open_now: Signal<Local, ListChangeBits>,
     is_open: Signal<Local, Bit>,
     joins: Signal<Local, Bit>,
+    displaces: Signal<Local, Bit>,
+    opened: Signal<Local, ListChangeBits>,
+    close_place: Signal<Local, Bits<5>>,
+    close_bit: Signal<Local, Bits<32>>,
+    close_now: Signal<Local, ListChangeBits>,
+    may_close: Signal<Local, Bit>,
     closes: Signal<Local, Bit>,
     leaves: Signal<Local, Bit>,
+    leaving: Signal<Local, ListChangeBits>,
     answered: Signal<Local, Bits<8>>,
     head: Signal<Local, ListChangeBits>,
     takes: Signal<Local, Bit>,
@@ -148,6 +157,7 @@ impl Logic for PageList {
         self.queue.rst.next = self.rst.val();
         self.words.clk.next = self.clk.val();
         self.open.clock.next = self.clk.val();
+        self.open_too.clock.next = self.clk.val();
         self.words.rst.next = self.rst.val();
 
         comment!("Changes: joined to the open line, or put in the place of another.");
@@ -156,10 +166,7 @@ impl Logic for PageList {
         self.change_line.next = self.page.val().get_bits::<LIST_BITS>(6);
         self.read_line.next = (bit_cast::<LIST_BITS, GROUP_BITS>(self.group_r.q.val()) << 3)
             | bit_cast::<LIST_BITS, 3>(self.next_line.q.val());
-        self.place.next = self.read_line.val().get_bits::<5>(0);
-        if self.changes.val() {
-            self.place.next = self.change_line.val().get_bits::<5>(0);
-        }
+        self.place.next = self.change_line.val().get_bits::<5>(0);
         self.place_bit.next = bits::<32>(1) << self.place.val();
         self.open.read_address.next = self.place.val();
         self.open_now.next = self.open.read_data.val();
@@ -167,27 +174,47 @@ impl Logic for PageList {
         self.joins.next = self.is_open.val()
             & (self.open_now.val().line == self.change_line.val())
             & (self.open_now.val().set == self.set.val());
-        self.closes.next = (self.state.q.val() == ListState::Close)
-            & !self.changes.val()
-            & self.is_open.val()
-            & (self.open_now.val().line == self.read_line.val())
-            & self.open_now.val().set;
-        self.leaves.next = (self.changes.val() & self.is_open.val() & !self.joins.val()) | self.closes.val();
+        self.displaces.next = self.changes.val() & self.is_open.val() & !self.joins.val();
         self.open.write_enable.next = self.changes.val();
         self.open.write_address.next = self.place.val();
-        self.open.write_data.next.line = self.change_line.val();
-        self.open.write_data.next.set = self.set.val();
-        self.open.write_data.next.pages = self.bit_now.val();
+        self.opened.next.line = self.change_line.val();
+        self.opened.next.set = self.set.val();
+        self.opened.next.pages = self.bit_now.val();
         if self.joins.val() {
-            self.open.write_data.next.pages = self.open_now.val().pages | self.bit_now.val();
+            self.opened.next.pages = self.open_now.val().pages | self.bit_now.val();
         }
-        if self.changes.val() {
+        self.open.write_data.next = self.opened.val();
+        self.open_too.write_enable.next = self.changes.val();
+        self.open_too.write_address.next = self.place.val();
+        self.open_too.write_data.next = self.opened.val();
+
+        comment!("The reader closes the open lines of its group that set pages, between changes.");
+        self.close_place.next = self.read_line.val().get_bits::<5>(0);
+        self.close_bit.next = bits::<32>(1) << self.close_place.val();
+        self.open_too.read_address.next = self.close_place.val();
+        self.close_now.next = self.open_too.read_data.val();
+        self.may_close.next = (self.state.q.val() == ListState::Close)
+            & !self.displaces.val()
+            & !(self.changes.val() & (self.place.val() == self.close_place.val()));
+        self.closes.next = self.may_close.val()
+            & (self.open_valid.q.val() & self.close_bit.val()).any()
+            & (self.close_now.val().line == self.read_line.val())
+            & self.close_now.val().set;
+        self.leaves.next = self.displaces.val() | self.closes.val();
+        self.leaving.next = self.open_now.val();
+        if self.closes.val() {
+            self.leaving.next = self.close_now.val();
+        }
+        self.open_valid.d.next = self.open_valid.q.val();
+        if self.changes.val() & self.closes.val() {
+            self.open_valid.d.next = (self.open_valid.q.val() | self.place_bit.val()) & !self.close_bit.val();
+        } else if self.changes.val() {
             self.open_valid.d.next = self.open_valid.q.val() | self.place_bit.val();
         } else if self.closes.val() {
-            self.open_valid.d.next = self.open_valid.q.val() & !self.place_bit.val();
+            self.open_valid.d.next = self.open_valid.q.val() & !self.close_bit.val();
         }
         self.queue.in_valid.next = self.leaves.val();
-        self.queue.in_data.next = self.open_now.val();
+        self.queue.in_data.next = self.leaving.val();
         if self.leaves.val() {
             self.told.d.next = self.told.q.val() + 1;
         }
@@ -214,7 +241,7 @@ impl Logic for PageList {
                 self.behind.d.next = false;
             }
         }
-        if self.leaves.val() & self.open_now.val().set {
+        if self.leaves.val() & self.leaving.val().set {
             self.last_set.d.next = self.told.q.val() + 1;
             self.set_waits.d.next = true;
         }
@@ -235,7 +262,7 @@ impl Logic for PageList {
                 }
             }
             ListState::Close => {
-                if !self.changes.val() {
+                if self.may_close.val() {
                     self.next_line.d.next = self.next_line.q.val() + 1;
                     if self.next_line.q.val().all() {
                         self.state.d.next = ListState::Mark;
