@@ -193,7 +193,10 @@ fn groups(rtl: &Rtl) -> Vec<(&'static str, Vec<Row>)> {
                     rtl.recall_issue_block_snoops_per_cycle,
                     full(),
                 ),
-                rate("one line per page", rtl.recall_issue_sparse_snoops_per_cycle, full()),
+                Row {
+                    remark: "two page slots per page: half of them is all there can be".to_owned(),
+                    ..rate("one line per page", rtl.recall_issue_sparse_snoops_per_cycle, Target::None)
+                },
                 rate("every other line, doorbell to completion", rtl.recall_snoops_per_cycle, Target::None),
                 rate("whole pages, doorbell to completion", rtl.recall_block_snoops_per_cycle, Target::None),
                 rate(
