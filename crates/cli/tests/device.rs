@@ -92,6 +92,7 @@ fn bench() {
         ("same_set_lines_per_cycle_during_harvest", 0.15),
         ("descriptor_fetches_outstanding", 16.0),
         ("harvest_loaded_records_per_cycle", 0.25),
+        ("harvest_from_dram_records_per_cycle", 0.45),
         ("recall_issue_snoops_per_cycle", 0.99),
         ("recall_issue_block_snoops_per_cycle", 0.99),
         ("recall_outstanding", 256.0),
@@ -99,7 +100,6 @@ fn bench() {
         ("axi_write_lines_per_cycle", 0.75),
         ("harvest_records_per_cycle", 0.65),
         ("harvest_resident_records_per_cycle", 0.85),
-        ("harvest_from_dram_records_per_cycle", 0.28),
         ("recall_snoops_per_cycle", 0.95),
         ("recall_block_snoops_per_cycle", 0.85),
         // One latency over 2,048 pages.
