@@ -218,6 +218,7 @@ fn crowd(request: u64, rows: u64) -> [(u64, u64); 6] {
 #[test]
 fn everyone_gets_a_slot_when_all_want_one_set() {
     const PAGES_AND_FILLS: u64 = 0b01_1000;
+    let (mut fewest, mut worst) = (u64::MAX, 0);
     // Replays are lines, or page slots.
     for rows in [PAGES_AND_FILLS, PAGES_AND_FILLS | 1 << 5] {
         for request in 1..64 {
@@ -225,14 +226,19 @@ fn everyone_gets_a_slot_when_all_want_one_set() {
             let of = |mask: u64| (0..6).filter(move |i| (request & mask) >> i & 1 == 1).map(|i| seen[i]);
             let lines: u64 = of(!rows).map(|(grants, _)| grants).sum();
             let longest = of(63).map(|(_, wait)| wait).max().unwrap();
-            println!(
-                "requesters {request:06b}, rows {rows:06b}: {lines} lines in 600 cycles, waits {longest}"
-            );
             assert!(
                 of(63).all(|(grants, wait)| grants > 0 && wait <= 64),
                 "{request:06b} {rows:06b}: {seen:?}"
             );
-            assert!(of(!rows).next().is_none() || lines >= 90, "{request:06b} {rows:06b}: {lines} of 600");
+            worst = worst.max(longest);
+            if of(!rows).next().is_some() {
+                assert!(lines >= 90, "{request:06b} {rows:06b}: {lines} lines in 600 cycles");
+                fewest = fewest.min(lines);
+            }
         }
     }
+    println!(
+        "one set: at least {:.3} lines per cycle, nobody waits more than {worst}",
+        fewest as f64 / 600.0
+    );
 }

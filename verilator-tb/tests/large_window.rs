@@ -5,7 +5,7 @@ use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, S
 use tideline_abi::geometry::{GROUP_PAGES, MAX_PAGES};
 use tideline_driver::{Carrier, Device, Frame, Iova, LineAddr, PageIndex, PageRange, Recall};
 use tideline_tb::axi::Timing;
-use tideline_tb::campaign::{FRAMES, TABLES};
+use tideline_tb::campaign::FRAMES;
 use tideline_tb::{Machine, MachineConfig, RtlConfig, RtlDevice};
 
 /// Cycles from a read of device memory to its data.
@@ -93,7 +93,7 @@ fn a_harvest_of_64_gib_costs_what_is_dirty() {
         }
         let (cycles, masks) = bench.harvest(MAX_PAGES as u32);
         println!("64 GiB, {DIRTY} dirty pages: {cycles} cycles of at most {MOST_CYCLES}");
-        let expected = dirty().map(|page| (page, 1 << (page as u8 % 64 ^ round))).collect();
+        let expected = dirty().map(|page| (page, 1 << ((page as u8 % 64) ^ round))).collect();
         assert_eq!(masks, expected);
         assert!(cycles <= MOST_CYCLES);
 

@@ -105,7 +105,7 @@ fn probe(device: &RtlDevice) -> Option<Commit> {
     let kind = SlotKind::from_code(p.kind.get().into()).expect("a slot kind on the probe");
     let slot = Slot {
         kind,
-        page: p.page.get().into(),
+        page: p.page.get(),
         line: p.line.get(),
         decodes: p.decodes.get() != 0,
         timed_out: p.timed_out.get() != 0,
