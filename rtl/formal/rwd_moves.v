@@ -1,19 +1,19 @@
-// Invariant 4 of the line protocol, for RwD: `m2s_rwd_ready` rises within MISS + max(DRAM, 71) + 2 RUN + 13 cycles, whatever
+// Invariant 4 of the line protocol, for RwD: `m2s_rwd_ready` rises within MISS + max(DRAM, 135) + 2 RUN + 13 cycles, whatever
 // requests, snoop responses, recalls, page slots, commands, registers and host memory do. DRAM: memory answers one of
 // its line writes every DRAM cycles. RUN: descriptors and page list are written at most RUN cycles on end. MISS: within
 // MISS cycles miss unit and page list have room, and the page of the write is not held, for 64 cycles on end, so the
-// arbiter gets to it. The argument does not use the numbers. 71 = the chains of the miss unit and the stages of the pipeline: all other
+// arbiter gets to it. The argument does not use the numbers. 135 = the chains of the miss unit and the stages of the pipeline: all other
 // places of write data are on their way to memory, and discarded writes let answers of memory go first.
 //
 // Real: the front end but its arbiter, responder with its credits, memory port. Free: every other input and block.
 // Assumed, beside that: the scrub is over; NDR is taken, memory takes addresses and data in every cycle; heads of queues
 // stand still (proof `fifo`); the arbiter grants an offered write of a page that is not held in the 64th cycle at the latest
 // (proof `slot_arbiter`); what holds credits and places (proof `answers`), of which the pipeline has at most 7 and the
-// chains of the miss unit at most 64.
+// chains of the miss unit at most 128.
 module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     input clk, input rst, input m2s_rwd_valid, input m2s_req_valid, input dram_bvalid, input [7:0] dram_bid
 );
-    localparam INSIDE = 64 + 7;
+    localparam INSIDE = 128 + 7;
     localparam CREDIT = DRAM + 2 * RUN + 10, PLACE = INSIDE + 2 * RUN + 10, LATER = CREDIT > PLACE ? CREDIT : PLACE;
     wire rwd_ready, ready, valid, taken, offer, illegal;
     wire [5:0] request, grant;
