@@ -330,7 +330,16 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.entry_2.d.next = self.entry_1.q.val();
         self.tags_2.d.next = self.tags.read_data.val();
 
-        comment!("2: the way that holds the page; of a fill, a free way or the next one in turn.");
+        comment!(
+            "2: the way that holds the page; of a fill, a free way or the one whose turn it is. Turns pass with time:"
+        );
+        comment!(
+            "if they passed with fills, pages filled in the order of their sets would displace each other for ever."
+        );
+        self.rotor.d.next = self.rotor.q.val() << 1;
+        if !(self.rotor.q.val() << 1).any() {
+            self.rotor.d.next = 1.into();
+        }
         self.tag_match.row.next = self.tags_2.q.val();
         self.tag_match.page.next = self.slot_2.q.val().page;
         self.free_ways.next = !self.tag_match.valid.val();
@@ -364,10 +373,6 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.tags.write_data.next = self.tag_spread.row.val();
         if self.fills_3.val() {
             self.tags.write_enable.next = self.way_3.q.val();
-            self.rotor.d.next = self.rotor.q.val() << 1;
-            if !(self.rotor.q.val() << 1).any() {
-                self.rotor.d.next = 1.into();
-            }
         }
         if !self.scrub_done.q.val() {
             self.tags.write_enable.next = !bits::<WAYS>(0);
