@@ -11,7 +11,7 @@ use tideline_abi::attach::Attach;
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag};
 use tideline_abi::cxl::Line;
 use tideline_abi::descriptor::Descriptor;
-use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES};
+use tideline_abi::geometry::{GROUP_PAGES, PAGE_BYTES};
 use tideline_abi::regs::{
     self, AttachKind, BAR0_BYTES, CapHead, CapTrack, Ctrl, DescriptorBase, ErrorBits, Frames, ID_VALUE, Id,
     IntrEnable, IntrState, Param0, Param1, SpoolBase, TableInit, Version, WindowBaseHi, WindowBaseLo,
@@ -600,7 +600,7 @@ fn spool_frames(pages: u32) -> u32 {
 /// Frames of the descriptors of a window of so many pages.
 fn table_frames(pages: u32) -> u32 {
     let descriptors = pages as usize * size_of::<Descriptor>();
-    let page_list = (pages as usize).next_multiple_of(LINE_BYTES);
+    let page_list = (pages as usize).next_multiple_of(GROUP_PAGES);
     (descriptors + page_list).div_ceil(PAGE_BYTES) as u32
 }
 

@@ -68,13 +68,17 @@ class Host:
 
     def on_snoop(self, opcode, addr, tag):
         self.snoops += 1
-        cocotb.start_soon(self.answer(addr, tag))
+        # A block form names lines of an aligned four by address bits 7:6: the lower two, the upper two, or all.
+        lines = {1: [0, 1], 2: [2, 3], 3: [0, 1, 2, 3]}[addr >> 6 & 3] if opcode & 4 else [addr >> 6 & 3]
+        block = addr & ~0xFF
+        cocotb.start_soon(self.answer([block + line * LINE for line in lines], opcode & 4, tag))
 
-    async def answer(self, addr, tag):
-        if (data := self.owned.pop(addr, None)) is not None:
-            await self.write(addr, data, snoop=0)
+    async def answer(self, lines, opcode, tag):
+        for addr in lines:
+            if (data := self.owned.pop(addr, None)) is not None:
+                await self.write(addr, data, snoop=0)
         async with self.locks["birsp"]:
-            await self.send("m2s_birsp", opcode=0, tag=tag)
+            await self.send("m2s_birsp", opcode=opcode, tag=tag, low=lines[0] >> 6 & 3)
 
     async def wait(self, answers, tag):
         for _ in range(20_000):

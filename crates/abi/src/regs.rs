@@ -288,8 +288,8 @@ registers! {
     }
     /// Base of the page descriptors in device memory.
     DESCRIPTOR_BASE, DescriptorBase @ 0x068, Rw, 0; {
-        /// First frame of the tables, outside the frames given to MAP. Per page of the window 64 bytes of descriptor, then
-        /// one byte of the page list, both rounded up to lines. Fixed from TABLE_INIT on.
+        /// First frame of the tables, outside the frames given to MAP: 64 bytes of descriptor per page of the window, behind
+        /// them the page list, a byte per page and 512 bytes per begun group of 512. Fixed from TABLE_INIT on.
         frame [0; 26]
     }
     /// Prepares the tables in device memory for a window of WINDOW_SIZE pages; until STATUS.tables is set nothing decodes.

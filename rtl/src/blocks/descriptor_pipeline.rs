@@ -27,7 +27,7 @@ use super::types::*;
 use super::ways::{RowAddress, TagMatch, TagPick, TagSpread};
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
-use tideline_abi::descriptor::{control_bit, lane_bit};
+use tideline_abi::descriptor::{control_bit, lane_bit, page_state};
 use tideline_abi::geometry::PAGE_BITS;
 use tideline_abi::slot::slot_kind;
 
@@ -59,7 +59,8 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     pub result: Signal<Out, ResultBits>,
     /// CTRL.grant_exclusive as it decided.
     pub result_exclusive: Signal<Out, Bit>,
-    /// Its page has got dirty, owned or accessed lines, or a page slot left some: the summary must say so.
+    /// Its page has got dirty, owned or accessed lines, or a page slot left some, or found it poisoned: then its descriptor
+    /// could not be read, perhaps, and what it has nobody knows. The summary must say so.
     pub summary_set: Signal<Out, Bit>,
     /// Its page has got the first of them: the page list must say so.
     pub list: Signal<Out, Bit>,
@@ -216,6 +217,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     control_out: Signal<Local, ControlBits>,
     marks_out: Signal<Local, Bits<3>>,
     has_page: Signal<Local, Bit>,
+    poisoned: Signal<Local, Bit>,
     lists: Signal<Local, Bit>,
     unlists: Signal<Local, Bit>,
     listed_next: Signal<Local, Bit>,
@@ -510,9 +512,10 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             & self.resolve.page_done.val()
             & !self.resolve.active.val()
             & self.marks_now.val().get_bit(2);
+        self.poisoned.next = self.control_now.val().get_bits::<3>(0) == page_state::POI;
         self.set_7.d.next = self.has_page.val()
-            & self.resolve.active.val()
-            & (self.is_page.val() | !self.marks_now.val().get_bit(2));
+            & ((self.resolve.active.val() & (self.is_page.val() | !self.marks_now.val().get_bit(2)))
+                | (self.is_page.val() & self.poisoned.val()));
         self.list_7.d.next = self.lists.val();
         self.unlist_7.d.next = self.unlists.val();
         self.listed_next.next = (self.marks_now.val().get_bit(2) | self.lists.val()) & !self.unlists.val();

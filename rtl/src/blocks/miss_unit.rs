@@ -464,8 +464,10 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             }
         }
 
-        comment!("The tables, and what is written. A line of the page list is for 64 pages.");
-        self.all_lines.next = self.init_pages.val() + ((self.init_pages.val() + 63) >> 6);
+        comment!(
+            "The tables, and what is written. A group of 512 pages has eight lines of the page list, which are read together."
+        );
+        self.all_lines.next = self.init_pages.val() + (((self.init_pages.val() + 511) >> 9) << 3);
         self.tables.next = self.ready.q.val();
         self.table_pages.next = self.pages.q.val();
         self.list_base.next = self.base_address.val() + (bit_cast::<DPA_BITS, 32>(self.pages.q.val()) << 6);

@@ -10,8 +10,9 @@
 //! then finds nothing. A line that cannot be read counts as all set.
 //!
 //! # Bounds
-//! A change cannot wait. `room` says that the queue has a place for every slot in the pipeline; it empties as fast as device memory takes
-//! writes and waits for nothing else.
+//! A change cannot wait. `room` says that the queue of 32 has a place for every slot in the pipeline: 15, eight slots, and the
+//! eight lines of a group that is closed, are 31. It also keeps the writes without an answer below 240, which the counts modulo
+//! 256 can tell apart. It comes back as fast as device memory takes writes and answers them, and waits for nothing else.
 //!
 //! # Timing
 //! Group taken to first read: 10 cycles if no set must be written. Eight reads in eight cycles.
@@ -139,6 +140,7 @@ pub struct PageList {
     closes: Signal<Local, Bit>,
     leaves: Signal<Local, Bit>,
     leaving: Signal<Local, ListChangeBits>,
+    unanswered: Signal<Local, Bits<8>>,
     answered: Signal<Local, Bits<8>>,
     head: Signal<Local, ListChangeBits>,
     takes: Signal<Local, Bit>,
@@ -218,7 +220,8 @@ impl Logic for PageList {
         if self.leaves.val() {
             self.told.d.next = self.told.q.val() + 1;
         }
-        self.room.next = self.queue.count.val() < 16;
+        self.unanswered.next = self.told.q.val() - self.written.q.val();
+        self.room.next = (self.queue.count.val() < 16) & (self.unanswered.val() < 224);
 
         comment!("Writes.");
         self.head.next = self.queue.out_data.val();

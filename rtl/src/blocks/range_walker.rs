@@ -43,6 +43,8 @@ pub enum WalkState {
 /// How the next group is found.
 #[derive(Copy, Clone, Debug, PartialEq, LogicState)]
 pub enum FindState {
+    /// There is none any more.
+    End,
     /// Looks for the next word of the summary with a group.
     Scan,
     /// Takes the next group of the word.
@@ -51,8 +53,6 @@ pub enum FindState {
     Clear,
     /// Asks for the group's words.
     Ask,
-    /// There is none any more.
-    End,
 }
 
 /// Walks a range.
