@@ -1,10 +1,13 @@
-//! Harvests of a window of 64 GiB through a cache of 2,048 descriptors: what they find, and what they cost.
+//! Harvests of a window of 64 GiB through a cache of 2,048 descriptors: what they find, what they cost, and what an error of
+//! device memory does to them.
 
 use std::collections::BTreeMap;
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag};
-use tideline_abi::geometry::{GROUP_PAGES, MAX_PAGES};
+use tideline_abi::descriptor::Descriptor;
+use tideline_abi::geometry::{GROUP_PAGES, MAX_PAGES, PAGE_BYTES};
+use tideline_abi::regs::DescriptorBase;
 use tideline_driver::{Carrier, Device, Frame, Iova, LineAddr, PageIndex, PageRange, Recall};
-use tideline_tb::axi::Timing;
+use tideline_tb::axi::{Fault, Timing};
 use tideline_tb::campaign::FRAMES;
 use tideline_tb::{Machine, MachineConfig, RtlConfig, RtlDevice};
 
@@ -40,17 +43,18 @@ impl Bench {
         Self { device, records }
     }
 
-    fn run(&mut self, command: &Command) -> (u64, Completion) {
+    /// Runs a command, which must end like this. Returns its cycles.
+    fn run(&mut self, command: &Command, status: Status) -> (u64, Completion) {
         let begin = self.device.carrier().device.cycle();
         let id = self.device.submit(command).unwrap();
         let completion = self.device.wait(id).unwrap();
-        assert_eq!(completion.status, Status::Success as u16, "{command:?}: {completion:?}");
+        assert_eq!(completion.status, status as u16, "{command:?}: {completion:?}");
         (self.device.carrier().device.cycle() - begin, completion)
     }
 
     /// Harvests a range and clears it. Returns the cycles beyond those of a command that does nothing, and the masks.
-    fn harvest(&mut self, pages: u32) -> (u64, BTreeMap<u32, u64>) {
-        let (idle, _) = self.run(&Command::new(Opcode::Identify));
+    fn harvest(&mut self, pages: u32, status: Status) -> (u64, BTreeMap<u32, u64>) {
+        let (idle, _) = self.run(&Command::new(Opcode::Identify), Status::Success);
         let command = Command {
             page: 0,
             count: pages,
@@ -59,12 +63,13 @@ impl Bench {
             param: DIRTY,
             ..Command::new(Opcode::Harvest)
         };
-        let (cycles, completion) = self.run(&command);
+        let (cycles, completion) = self.run(&command, status);
         let mut bytes = vec![0; completion.records as usize * RECORD_BYTES];
         self.device.carrier_mut().dma_read(self.records, &mut bytes).unwrap();
         let records = bytes.as_chunks::<RECORD_BYTES>().0.iter().map(Record::from_bytes);
         let masks = records.map(|record| (record.page, record.mask)).collect();
-        self.run(&Command { param: completion.sequence, ..Command::new(Opcode::HarvestAck) });
+        let acknowledge = Command { param: completion.sequence, ..Command::new(Opcode::HarvestAck) };
+        self.run(&acknowledge, Status::Success);
         (cycles.saturating_sub(idle), masks)
     }
 }
@@ -76,10 +81,45 @@ fn dirty() -> impl Iterator<Item = u32> {
     (0..DIRTY).map(move |n| n * (groups - 1) / (DIRTY - 1) * GROUP_PAGES as u32 + inside(n))
 }
 
+fn one(page: u32) -> PageRange {
+    PageRange::new(PageIndex(page), 1).unwrap()
+}
+
+#[test]
+fn a_page_whose_descriptor_was_unreadable_once_is_not_lost() {
+    /// Pages of one set that displace the descriptor: ten times as many as there are ways.
+    const OTHERS: u32 = 40;
+    const SETS: u32 = 512;
+    const PAGE: u32 = 5;
+    let mut bench = Bench::new();
+    for n in 0..=OTHERS {
+        bench.device.map(one(PAGE + n * SETS), Frame(n)).unwrap();
+    }
+    let tracker = bench.device.track_start(&[one(PAGE)]).unwrap();
+    let write = |bench: &mut Bench, line| {
+        bench.device.store(LineAddr::new(PageIndex(PAGE), line), &[line; 64]).unwrap();
+        bench.device.recall(one(PAGE), Recall::WritePermission).unwrap();
+    };
+    write(&mut bench, 3);
+    for n in 1..=OTHERS {
+        bench.device.load(LineAddr::new(PageIndex(PAGE + n * SETS), 0)).unwrap();
+    }
+    let base = bench.device.carrier_mut().read32(DescriptorBase::OFFSET).unwrap();
+    let at = u64::from(base) * PAGE_BYTES as u64 + u64::from(PAGE) * size_of::<Descriptor>() as u64;
+    let fault = Fault { range: at..at + 64, reads: true, writes: false, times: 1 };
+    bench.device.carrier_mut().device.dram().memory.inject(fault);
+    let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::MemoryError);
+    assert!(masks.is_empty(), "{masks:x?}");
+    // The line that was written before, and one that is written now.
+    write(&mut bench, 9);
+    let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::Success);
+    assert_eq!(masks, BTreeMap::from([(PAGE, 1 << 3 | 1 << 9)]));
+    bench.device.track_stop(tracker).unwrap();
+}
+
 #[test]
 fn a_harvest_of_64_gib_costs_what_is_dirty() {
     let mut bench = Bench::new();
-    let one = |page| PageRange::new(PageIndex(page), 1).unwrap();
     for (frame, page) in (0..).zip(dirty()) {
         bench.device.map(one(page), Frame(frame)).unwrap();
     }
@@ -91,13 +131,13 @@ fn a_harvest_of_64_gib_costs_what_is_dirty() {
             bench.device.store(LineAddr::new(PageIndex(page), line), &[round; 64]).unwrap();
             bench.device.recall(one(page), Recall::WritePermission).unwrap();
         }
-        let (cycles, masks) = bench.harvest(MAX_PAGES as u32);
+        let (cycles, masks) = bench.harvest(MAX_PAGES as u32, Status::Success);
         println!("64 GiB, {DIRTY} dirty pages: {cycles} cycles of at most {MOST_CYCLES}");
         let expected = dirty().map(|page| (page, 1 << ((page as u8 % 64) ^ round))).collect();
         assert_eq!(masks, expected);
         assert!(cycles <= MOST_CYCLES);
 
-        let (cycles, masks) = bench.harvest(MAX_PAGES as u32 / 4);
+        let (cycles, masks) = bench.harvest(MAX_PAGES as u32 / 4, Status::Success);
         println!("16 GiB, clean: {cycles} cycles of at most {MOST_CLEAN_CYCLES}");
         assert!(masks.is_empty() && cycles <= MOST_CLEAN_CYCLES);
     }

@@ -109,6 +109,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     resolve: Resolve,
     scrub: Reg<Bits<SETS>>,
     scrub_done: Reg<Bit>,
+    random: Reg<Bits<16>>,
     rotor: Reg<Bits<WAYS>>,
 
     valid_1: Reg<Bit>,
@@ -236,7 +237,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module descriptor_pipeline");
-        dff_setup!(self, clk, scrub, scrub_done, rotor);
+        dff_setup!(self, clk, scrub, scrub_done, random, rotor);
         dff_setup!(
             self, clk, valid_1, slot_1, entry_1, valid_2, slot_2, entry_2, tags_2, valid_3, slot_3, entry_3,
             tags_3, way_3, valid_4, slot_4, entry_4, hit_4, row_4, victim_4
@@ -333,15 +334,24 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.tags_2.d.next = self.tags.read_data.val();
 
         comment!(
-            "2: the way that holds the page; of a fill, a free way or the one whose turn it is. Turns pass with time:"
+            "Whose turn it is to be displaced. Turns pass at random: if they passed with fills, or with time, pages"
         );
-        comment!(
-            "if they passed with fills, pages filled in the order of their sets would displace each other for ever."
+        comment!("that come at even distances would displace each other for ever.");
+        self.random.d.next = (self.random.q.val() << 1).replace_bit(
+            0,
+            !(self.random.q.val().get_bit(15)
+                ^ self.random.q.val().get_bit(14)
+                ^ self.random.q.val().get_bit(12)
+                ^ self.random.q.val().get_bit(3)),
         );
-        self.rotor.d.next = self.rotor.q.val() << 1;
-        if !(self.rotor.q.val() << 1).any() {
-            self.rotor.d.next = 1.into();
+        if self.random.q.val().get_bit(0) {
+            self.rotor.d.next = self.rotor.q.val() << 1;
+            if !(self.rotor.q.val() << 1).any() {
+                self.rotor.d.next = 1.into();
+            }
         }
+
+        comment!("2: the way that holds the page; of a fill, a free way or the one whose turn it is.");
         self.tag_match.row.next = self.tags_2.q.val();
         self.tag_match.page.next = self.slot_2.q.val().page;
         self.free_ways.next = !self.tag_match.valid.val();
