@@ -93,7 +93,7 @@
 #define TIDELINE_RECALL_TIMEOUT_CYCLES_MASK 0xffffffffu /* Cycles until a page whose snoops are not answered counts as lost. */
 #define TIDELINE_REG_DESCRIPTOR_BASE              0x068u /* Base of the page descriptors in device memory. */
 #define TIDELINE_DESCRIPTOR_BASE_FRAME_SHIFT 0u
-#define TIDELINE_DESCRIPTOR_BASE_FRAME_MASK 0x03ffffffu /* First frame of the tables, outside the frames given to MAP. Per page of the window 64 bytes of descriptor, then one byte of the page list, both rounded up to lines. Fixed from TABLE_INIT on. */
+#define TIDELINE_DESCRIPTOR_BASE_FRAME_MASK 0x03ffffffu /* First frame of the tables, outside the frames given to MAP: 64 bytes of descriptor per page of the window, behind them the page list, a byte per page and 512 bytes per begun group of 512. Fixed from TABLE_INIT on. */
 #define TIDELINE_REG_TABLE_INIT                   0x06cu /* Prepares the tables in device memory for a window of WINDOW_SIZE pages; until STATUS.tables is set nothing decodes. Once after power-on: later writes are ignored, maps outlive them. */
 #define TIDELINE_TABLE_INIT_INIT_SHIFT 0u
 #define TIDELINE_TABLE_INIT_INIT_MASK 0x00000001u /* Begin. */
