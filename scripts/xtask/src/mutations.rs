@@ -249,8 +249,8 @@ pub fn all() -> Vec<Mutation> {
             breaks: "Of neighbours that get something together, the page list hears of the last one.",
             patches: vec![patch(
                 "tideline_page_list",
-                "open_d[81:18] = open_now[81:18] | bit_now;",
-                "open_d[81:18] = bit_now;",
+                "opened[81:18] = open_now[81:18] | bit_now;",
+                "opened[81:18] = bit_now;",
             )],
         },
         Mutation {
