@@ -294,7 +294,7 @@
 #define TIDELINE_STATUS_INVALID_OPCODE        0x1u /* Unknown opcode. */
 #define TIDELINE_STATUS_INVALID_FIELD         0x2u /* A field or flag that must be zero is not, or a field is out of its range. */
 #define TIDELINE_STATUS_OUT_OF_RANGE          0x3u /* The range is empty or leaves the window. */
-#define TIDELINE_STATUS_MISALIGNED            0x4u /* The buffer address is not 64-byte aligned. */
+#define TIDELINE_STATUS_MISALIGNED            0x4u /* The buffer address is not 64-byte aligned; MAP plain: page, count or frame is not a multiple of a region. */
 #define TIDELINE_STATUS_WRONG_STATE           0x5u /* A page is in the wrong state for the command; the cursor names it. */
 #define TIDELINE_STATUS_BUSY                  0x6u /* Another range command runs, or a harvest result waits for its acknowledgement. */
 #define TIDELINE_STATUS_BAD_SEQUENCE          0x7u /* No result with this sequence waits. */

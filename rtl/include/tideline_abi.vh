@@ -134,7 +134,7 @@
 `define TIDELINE_STATUS_INVALID_OPCODE    8'h1 // Unknown opcode.
 `define TIDELINE_STATUS_INVALID_FIELD     8'h2 // A field or flag that must be zero is not, or a field is out of its range.
 `define TIDELINE_STATUS_OUT_OF_RANGE      8'h3 // The range is empty or leaves the window.
-`define TIDELINE_STATUS_MISALIGNED        8'h4 // The buffer address is not 64-byte aligned.
+`define TIDELINE_STATUS_MISALIGNED        8'h4 // The buffer address is not 64-byte aligned; MAP plain: page, count or frame is not a multiple of a region.
 `define TIDELINE_STATUS_WRONG_STATE       8'h5 // A page is in the wrong state for the command; the cursor names it.
 `define TIDELINE_STATUS_BUSY              8'h6 // Another range command runs, or a harvest result waits for its acknowledgement.
 `define TIDELINE_STATUS_BAD_SEQUENCE      8'h7 // No result with this sequence waits.

@@ -74,7 +74,7 @@ codes! {
         InvalidField, INVALID_FIELD = 0x02;
         /// The range is empty or leaves the window.
         OutOfRange, OUT_OF_RANGE = 0x03;
-        /// The buffer address is not 64-byte aligned.
+        /// The buffer address is not 64-byte aligned; MAP plain: page, count or frame is not a multiple of a region.
         Misaligned, MISALIGNED = 0x04;
         /// A page is in the wrong state for the command; the cursor names it.
         WrongState, WRONG_STATE = 0x05;
@@ -97,6 +97,8 @@ codes! {
 
 /// Command flags, bits of the flags byte.
 pub mod flag {
+    /// MAP: whole plain regions ([`crate::geometry::REGION_PAGES`]), whose lines go to memory past the descriptors.
+    pub const MAP_PLAIN: u8 = 1 << 3;
     /// TRACK: set (else clear).
     pub const TRACK_SET: u8 = 1 << 0;
     /// TRACK set: reads are tracked too.

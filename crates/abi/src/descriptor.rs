@@ -96,6 +96,8 @@ impl Control {
         track_accessed, with_track_accessed, 9);
     flag!(/// The page's byte in the page list is set: it may have dirty, owned or accessed lines.
         listed, with_listed, 10);
+    flag!(/// Page of a plain region: the host may own every line, whatever the owned mask says.
+        plain, with_plain, 11);
     /// Frame number, 26 bits.
     pub const fn frame(self) -> u32 {
         (self.0 >> 12) as u32 & ((1 << FRAME_BITS) - 1)
@@ -128,6 +130,8 @@ bit_names! {
         TRACK_ACCESSED = 9;
         /// Control word: listed flag.
         LISTED = 10;
+        /// Control word: plain flag.
+        PLAIN = 11;
         /// Control word: first bit of the frame number.
         FRAME = 12;
     }

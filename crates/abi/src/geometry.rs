@@ -13,6 +13,8 @@ pub const PAGE_BITS: usize = 24;
 pub const MAX_PAGES: usize = 1 << PAGE_BITS;
 /// Pages of a group: those whose bytes in the page list fill eight lines of device memory, and that share a bit on chip.
 pub const GROUP_PAGES: usize = 512;
+/// Pages of a region, 2 MiB: what a MAP plain maps at least.
+pub const REGION_PAGES: usize = 512;
 /// Pages of the window that BAR2 of the PCI function and the simulated machine have: 65,536.
 pub const WINDOW_PAGES: usize = 1 << 16;
 /// Bytes of that window: 256 MiB.

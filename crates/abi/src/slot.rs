@@ -88,6 +88,8 @@ pub struct Slot {
     pub flags: u8,
     /// The lines of `mask` were recalled for this page slot: the host owns them no more.
     pub recalled: bool,
+    /// The line goes past the descriptor: its region is plain (line slots).
+    pub plain: bool,
     /// MAP: the frame.
     pub frame: u32,
     /// MERGE: the lines. A recalled slot: the lines that were recalled for it.

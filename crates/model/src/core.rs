@@ -15,7 +15,7 @@ use tideline_abi::slot::{Slot, SlotResult};
 /// use tideline_abi::slot::{Slot, SlotKind, SlotStatus};
 /// # let map = Slot { kind: SlotKind::Map, page: 7, line: 0, decodes: true, timed_out: false, opcode: 0,
 /// #     meta_field: 0, meta_value: 0, snp_type: 0, grant_exclusive: false, flags: 0, recalled: false,
-/// #     frame: 42, mask: 0 };
+/// #     plain: false, frame: 42, mask: 0 };
 /// let mut core = tideline_model::Core::new();
 /// assert_eq!(core.commit(&map).status, SlotStatus::Done);
 /// assert_eq!(core.control(7).frame(), 42);
@@ -84,6 +84,7 @@ mod tests {
             grant_exclusive: false,
             flags: 0,
             recalled: false,
+            plain: false,
             frame: 9,
             mask: 0,
         };

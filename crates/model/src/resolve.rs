@@ -45,6 +45,9 @@ pub fn resolve(slot: &Slot, control: Control, masks: Masks) -> (SlotResult, Cont
     if slot.recalled {
         d.masks.owned &= !slot.mask;
     }
+    if slot.plain {
+        return (d.past_the_descriptor(), control, masks);
+    }
     match slot.kind {
         SlotKind::Req => d.req(),
         SlotKind::Write => d.write(),
@@ -98,8 +101,27 @@ impl Decision<'_> {
         self.result.errors |= 1 << bit;
     }
 
+    /// The owned mask of a plain page says nothing, so nothing changes it: else the page would be listed for it.
     fn own(&mut self, on: bool) {
+        if self.control.plain() {
+            return;
+        }
         self.masks.owned = if on { self.masks.owned | self.bit } else { self.masks.owned & !self.bit };
+    }
+
+    /// The line of a plain page goes to memory past the descriptor, and is decided as that of a page without functions.
+    /// Refused if the page is not plain.
+    fn past_the_descriptor(mut self) -> SlotResult {
+        if !self.local || !self.control.plain() || !self.slot.decodes || self.slot.timed_out {
+            self.refuse();
+            return self.result;
+        }
+        match self.slot.kind {
+            SlotKind::Req => self.req(),
+            SlotKind::Write => self.write(),
+            _ => self.refuse(),
+        }
+        self.result
     }
 
     fn req(&mut self) {
@@ -187,6 +209,7 @@ impl Decision<'_> {
         self.result.writes_memory = true;
         if SnpType::from_code(self.slot.snp_type.into()) == Some(SnpType::NoOp)
             && self.masks.owned & self.bit == 0
+            && !self.control.plain()
         {
             self.error(error_bit::HOST_ORDER);
         }
@@ -221,7 +244,26 @@ impl Decision<'_> {
 
     /// Every line, if the host may hold a copy of one and they were not recalled for this slot.
     fn copies(&self) -> u64 {
-        if self.control.cached() && !self.slot.recalled { u64::MAX } else { 0 }
+        if (self.control.cached() || self.control.plain()) && !self.slot.recalled { u64::MAX } else { 0 }
+    }
+
+    /// The lines that the host may own: of a plain page all that were not recalled for this slot.
+    fn owned(&self) -> u64 {
+        if !self.control.plain() {
+            self.masks.owned
+        } else if self.slot.recalled {
+            !self.slot.mask
+        } else {
+            u64::MAX
+        }
+    }
+
+    /// From here on the descriptor says what the host has: copies, perhaps, of a page that was plain.
+    fn by_descriptor(&mut self) {
+        if self.control.plain() {
+            self.control = self.control.with_plain(false).with_cached(true);
+            self.masks.owned = 0;
+        }
     }
 
     fn map(&mut self) {
@@ -229,7 +271,9 @@ impl Decision<'_> {
             return self.refuse();
         }
         if !self.needs_recall(self.copies()) {
-            self.control = Control(0).with_state(PageState::Local).with_frame(self.slot.frame);
+            let plain = self.slot.flags & flag::MAP_PLAIN != 0;
+            self.control =
+                Control(0).with_state(PageState::Local).with_frame(self.slot.frame).with_plain(plain);
             self.masks = Masks::default();
         }
     }
@@ -248,7 +292,8 @@ impl Decision<'_> {
         if !self.local {
             return self.refuse();
         }
-        if !self.needs_recall(self.masks.owned) {
+        if !self.needs_recall(self.owned()) {
+            self.by_descriptor();
             let accessed = self.slot.flags & flag::TRACK_ACCESSED != 0;
             self.control = self.control.with_track(true).with_track_accessed(accessed);
             self.masks = Masks { dirty: 0, accessed: 0, ..self.masks };
@@ -268,15 +313,20 @@ impl Decision<'_> {
             return self.refuse();
         }
         let invalidate = self.slot.flags & flag::RECALL_INVALIDATE != 0;
-        let lines = if invalidate { self.copies() } else { self.masks.owned };
-        if !self.needs_recall(lines) && invalidate {
-            self.control = self.control.with_cached(false);
+        let lines = if invalidate { self.copies() } else { self.owned() };
+        if !self.needs_recall(lines) {
+            self.by_descriptor();
+            if invalidate {
+                self.control = self.control.with_cached(false);
+            }
         }
     }
 
     fn harvest(&mut self) {
         let flags = self.slot.flags;
-        if !self.local || (flags & flag::HARVEST_RECALL != 0 && self.needs_recall(self.masks.owned)) {
+        // A plain page is not tracked: nothing is to be reported, whatever the host owns.
+        let recalls = flags & flag::HARVEST_RECALL != 0 && !self.control.plain();
+        if !self.local || recalls && self.needs_recall(self.masks.owned) {
             return;
         }
         let mask = self.reported();
@@ -339,6 +389,7 @@ mod tests {
             grant_exclusive: false,
             flags: 0,
             recalled: false,
+            plain: false,
             frame: 0,
             mask: 0,
         }
@@ -364,7 +415,7 @@ mod tests {
     /// Every control word that differs in what a decision may look at.
     fn controls() -> impl Iterator<Item = Control> {
         PageState::ALL.iter().flat_map(|&state| {
-            (0..64u32).map(move |f| {
+            (0..128u32).map(move |f| {
                 Control(0)
                     .with_state(state)
                     .with_frame(FRAME)
@@ -374,6 +425,7 @@ mod tests {
                     .with_cached(f & 8 != 0)
                     .with_track_accessed(f & 16 != 0)
                     .with_pinned(f & 32 != 0)
+                    .with_plain(f & 64 != 0)
             })
         })
     }
@@ -471,7 +523,7 @@ mod tests {
             (MemClnEvct, ANY, Cmp, DataSource::None, [false, false], false),
             (MemClnEvct, SHARED, Cmp, DataSource::None, [false, false], false),
         ];
-        for c in controls().filter(|c| c.state() == PageState::Local) {
+        for c in controls().filter(|c| !c.plain()).filter(|c| c.state() == PageState::Local) {
             for (op, meta, ndr, data, after, cached) in rows {
                 for before in [false, true] {
                     let others = ALL & !BIT;
@@ -490,7 +542,7 @@ mod tests {
 
     #[test]
     fn shared_reads_become_exclusive_only_where_allowed() {
-        for c in controls().filter(|c| c.state() == PageState::Local) {
+        for c in controls().filter(|c| !c.plain()).filter(|c| c.state() == PageState::Local) {
             let allowed = !c.track() && !c.cow() && !c.page_table();
             for s in [req(ReqOpcode::MemRd, SHARED), req(ReqOpcode::MemRdData, NONE)] {
                 let (r, _, m) = resolve(&Slot { grant_exclusive: true, ..s }, c, owned(0));
@@ -505,7 +557,7 @@ mod tests {
 
     #[test]
     fn writes() {
-        for c in controls() {
+        for c in controls().filter(|c| !c.plain()) {
             for meta in METAS {
                 for &snp in SnpType::ALL {
                     for before in [0, BIT] {
@@ -518,7 +570,7 @@ mod tests {
                                 assert_eq!((r.writes_memory, c2, m), (false, c, owned(before)));
                                 continue;
                             }
-                            let wrong_order = snp == SnpType::NoOp && before == 0;
+                            let wrong_order = snp == SnpType::NoOp && before == 0 && !c.plain();
                             assert_eq!(
                                 r.errors,
                                 if wrong_order { errors(&[error_bit::HOST_ORDER]) } else { 0 }
@@ -557,7 +609,7 @@ mod tests {
     fn a_recalled_slot_takes_the_ownership_of_what_was_recalled_whatever_else_it_does() {
         let kinds = SlotKind::ALL.iter().filter(|kind| kind.code() >= 8 && **kind != SlotKind::Merge);
         for &kind in kinds {
-            for (c, flags) in controls().flat_map(|c| [(c, 0), (c, 1), (c, 3)]) {
+            for (c, flags) in controls().filter(|c| !c.plain()).flat_map(|c| [(c, 0), (c, 1), (c, 3)]) {
                 let recalled = Slot { flags, recalled: true, mask: 0xf0, ..slot(kind) };
                 let fresh = Slot { recalled: false, mask: 0, ..recalled };
                 let (r, _, m) = resolve(&recalled, c, owned(0xff));
@@ -592,7 +644,7 @@ mod tests {
     #[test]
     fn an_exclusive_grant_is_always_owned() {
         for s in line_slots() {
-            for c in controls() {
+            for c in controls().filter(|c| !c.plain()) {
                 for before in [0, BIT] {
                     let (r, c2, m) = resolve(&s, c, owned(before));
                     if r.ndr == Some(CmpE) {
@@ -607,7 +659,7 @@ mod tests {
     /// Status, mask and effect of a page slot for every control word.
     fn page(s: Slot, mut expect: impl FnMut(Control) -> (SlotStatus, u64, Control, Masks)) {
         const M: Masks = Masks { dirty: 0xd, owned: 0xf0, accessed: 0xa };
-        for c in controls() {
+        for c in controls().filter(|c| !c.plain()) {
             let (r, c2, m2) = resolve(&s, c, M);
             let (status, mask, control, masks) = expect(c);
             let context = format!("{s:?} {c:?}");
@@ -653,7 +705,7 @@ mod tests {
             page(s, |c| {
                 if c.state() == PageState::Local { (Recall, 0xf0, c, MASKS) } else { (State, 0, c, MASKS) }
             });
-            for c in controls().filter(|c| c.state() == PageState::Local) {
+            for c in controls().filter(|c| c.state() == PageState::Local && !c.plain()) {
                 let (r, c2, m) = resolve(&s, c, WITHOUT_OWNED);
                 assert_eq!((r.status, m), (Done, Masks::default()));
                 assert_eq!(c2, c.with_track(true).with_track_accessed(accessed));
@@ -684,6 +736,60 @@ mod tests {
         }
         let (r, c, _) = resolve(&slot(SlotKind::Recall), local().with_cached(true), WITHOUT_OWNED);
         assert_eq!((r.status, c.cached()), (Done, true), "shared copies stay");
+    }
+
+    #[test]
+    fn plain_pages() {
+        use SlotStatus::{Done, Recall, State};
+        let plain = local().with_plain(true);
+        let map = Slot { flags: flag::MAP_PLAIN, frame: FRAME, ..slot(SlotKind::Map) };
+        assert_eq!(resolve(&map, Control(0), MASKS).1, plain);
+
+        // What takes the page out of its region recalls every line first.
+        let set = Slot { flags: flag::TRACK_SET, ..slot(SlotKind::TrackSet) };
+        let invalidate = Slot { flags: flag::RECALL_INVALIDATE, ..slot(SlotKind::Recall) };
+        let found = plain.with_plain(false).with_cached(true);
+        for (s, after) in [
+            (set, found.with_track(true)),
+            (slot(SlotKind::Recall), found),
+            (invalidate, found.with_cached(false)),
+            (slot(SlotKind::Unmap), Control(0)),
+        ] {
+            let (r, c, m) = resolve(&s, plain, owned(0xf0));
+            assert_eq!((r.status, r.mask, c, m), (Recall, ALL, plain, owned(0xf0)), "{s:?}");
+            let (r, c, m) = resolve(&Slot { recalled: true, mask: ALL, ..s }, plain, owned(0xf0));
+            assert_eq!((r.status, c, m), (Done, after, owned(0)), "{s:?}");
+        }
+        let half = Slot { recalled: true, mask: 0xff, ..set };
+        let (r, c, _) = resolve(&half, plain, owned(0));
+        assert_eq!((r.status, r.mask, c), (Recall, !0xff, plain), "what was not recalled is still owned");
+
+        // Nothing else does.
+        let harvest = flag::HARVEST_RECALL | flag::HARVEST_CLEAR;
+        for s in [
+            Slot { flags: harvest, ..slot(SlotKind::Harvest) },
+            Slot { mask: ALL, ..slot(SlotKind::Merge) },
+            slot(SlotKind::TrackClear),
+        ] {
+            let (r, c, m) = resolve(&s, plain, owned(0xf0));
+            assert_eq!((r.status, r.mask, c, m), (Done, 0, plain, owned(0xf0)), "{s:?}");
+        }
+
+        // A line of it goes past the descriptor; as does none of another page.
+        for s in line_slots().into_iter().map(|s| Slot { plain: true, ..s }) {
+            for c in controls().filter(|c| !c.track()) {
+                let (r, c2, m) = resolve(&s, c, owned(BIT));
+                assert_eq!((c2, m), (c, owned(BIT)), "{s:?}");
+                let legal = c.plain() && c.state() == PageState::Local && s.decodes && !s.timed_out;
+                if legal && s.kind != SlotKind::Conflict {
+                    let (by_descriptor, _, m) = resolve(&Slot { plain: false, ..s }, c, owned(BIT));
+                    assert_eq!((r, r.errors), (by_descriptor, 0), "{s:?}");
+                    assert_eq!(m.owned, BIT, "the owned mask says nothing, so it stays: {s:?}");
+                } else {
+                    assert_eq!((r.status, r.ndr), (State, None), "{s:?}");
+                }
+            }
+        }
     }
 
     #[test]

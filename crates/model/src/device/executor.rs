@@ -5,7 +5,7 @@ use super::{INTR_COMPLETION, INTR_RESET_DONE, ModelDevice};
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Record, Status};
 use tideline_abi::command::{flag, result_flag};
 use tideline_abi::descriptor::PageState;
-use tideline_abi::geometry::{BI_TAGS, DEFERRED_ENTRIES, LINE_BYTES, RECALL_CONTEXTS};
+use tideline_abi::geometry::{BI_TAGS, DEFERRED_ENTRIES, LINE_BYTES, RECALL_CONTEXTS, REGION_PAGES};
 use tideline_abi::regs::reg;
 use tideline_abi::slot::{Slot, SlotKind, SlotStatus};
 
@@ -508,7 +508,7 @@ fn check_form(c: &Command, clean: bool) -> Result<Opcode, Status> {
     let (flags, range, arg, param, cursor) = match opcode {
         Opcode::Identify | Opcode::Fence => (0, false, false, false, false),
         Opcode::Abort | Opcode::HarvestAck | Opcode::HarvestNack => (0, false, false, true, false),
-        Opcode::Map => (0, true, true, false, false),
+        Opcode::Map => (flag::MAP_PLAIN, true, true, false, false),
         Opcode::Unmap => (0, true, false, false, false),
         Opcode::Track => (flag::TRACK_SET | flag::TRACK_ACCESSED, true, false, false, false),
         Opcode::Recall => (flag::RECALL_INVALIDATE, true, false, false, false),
@@ -608,7 +608,11 @@ impl ModelDevice {
         {
             return Err(Status::OutOfRange);
         }
-        if opcode == Opcode::Harvest && !c.arg.is_multiple_of(LINE_BYTES as u64) {
+        let plain = opcode == Opcode::Map && c.flags & flag::MAP_PLAIN != 0;
+        let region = |at: u64| at.is_multiple_of(REGION_PAGES as u64);
+        if opcode == Opcode::Harvest && !c.arg.is_multiple_of(LINE_BYTES as u64)
+            || plain && !(region(c.page as u64) && region(c.count as u64) && region(c.arg))
+        {
             return Err(Status::Misaligned);
         }
         Ok(())

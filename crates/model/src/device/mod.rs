@@ -239,6 +239,7 @@ impl ModelDevice {
             grant_exclusive: false,
             flags,
             recalled: false,
+            plain: false,
             frame: 0,
             mask: 0,
         }
