@@ -24,6 +24,7 @@ fn cycle(arbiter: &mut SlotArbiter<2>, rst: bool, offers: &[Offer], held: Option
         }
         arbiter.request.next = request.into();
         arbiter.rows.next = rows.into();
+        arbiter.enter.next = true;
         arbiter.hold.next = u64::from(held.is_some()).into();
         arbiter.hold_page[0].next = held.unwrap_or(0).into();
         assert!(simulate(arbiter, 1000), "the kernel settles");

@@ -197,6 +197,7 @@ fn crowd(request: u64, rows: u64) -> [(u64, u64); 6] {
             arbiter,
             {
                 arbiter.rst.next = now < 2;
+                arbiter.enter.next = true;
                 arbiter.request.next = if now < 2 { bits(0) } else { bits(request) };
                 arbiter.rows.next = rows.into();
                 for (i, page) in arbiter.page.iter_mut().enumerate() {

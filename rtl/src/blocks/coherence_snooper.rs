@@ -5,13 +5,18 @@
 //! dropped. A request to a page that is being recalled goes to the deferred queue (when its 32 places are taken the
 //! channel stalls). When a recall ends, one pass over the deferred queue serves the requests of all pages that ended
 //! by then and puts the others back, in order; new requests stall during the pass, so requests of a line keep their order.
-//! *Writes* and BIConflict wait for nothing but their credit and their turn.
+//! *Writes* and BIConflict wait for nothing but their credit and their turn; the first write of a region that became plain also for
+//! the writes in the pipeline.
 //! Requests take their turn only with room for their answers, so nothing behind the arbiter ever waits.
+//!
+//! Messages of a *plain* region (`region_table`) become no slots: they are offered to the `plain_path`, which takes them when
+//! the pipeline has no result.
 //!
 //! # Timing
 //! Message to slot: 1 cycle. One slot per cycle.
 
 use super::channels::*;
+use super::region_table::RegionTable;
 use super::slot_arbiter::SlotArbiter;
 use super::types::*;
 use crate::prim::*;
@@ -51,12 +56,20 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub ndr_ok: Signal<In, Bit>,
     /// There is room for two more: requests leave the last place to writes, which wait for nothing else.
     pub ndr_spare: Signal<In, Bit>,
+    /// There is room for three more: requests that go past the pipeline leave the last place too, if another one enters.
+    pub ndr_room: Signal<In, Bit>,
     /// There is room for one more answer on DRS.
     pub drs_ok: Signal<In, Bit>,
+    /// There is room for two more.
+    pub drs_spare: Signal<In, Bit>,
     /// A slot that will be answered on NDR enters.
     pub take_ndr: Signal<Out, Bit>,
     /// A slot that will be answered on DRS enters.
     pub take_drs: Signal<Out, Bit>,
+    /// A line that will be answered on DRS goes past the pipeline.
+    pub take_drs_plain: Signal<Out, Bit>,
+    /// A write enters the pipeline.
+    pub write_enters: Signal<Out, Bit>,
     /// There is a place for the data of one more write.
     pub place_valid: Signal<In, Bit>,
     /// The place.
@@ -65,6 +78,39 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub data_valid: Signal<Out, Bit>,
     /// The data, and above it the byte enables.
     pub data: Signal<Out, Bits<576>>,
+
+    /// Clears the region table.
+    pub region_init: Signal<In, Bit>,
+    /// For how many pages.
+    pub region_pages: Signal<In, Bits<32>>,
+    /// The region table is cleared.
+    pub region_ready: Signal<Out, Bit>,
+    /// Writes an entry of it.
+    pub region_write: Signal<In, Bit>,
+    /// Which.
+    pub region: Signal<In, Region>,
+    /// What.
+    pub region_entry: Signal<In, RegionEntryBits>,
+    /// No message that was accepted before the last write of the table waits to become a slot.
+    pub region_settled: Signal<Out, Bit>,
+    /// A request of a plain region is offered, and has places for its answers.
+    pub plain_req_valid: Signal<Out, Bit>,
+    /// The request.
+    pub plain_req: Signal<Out, RequestBits>,
+    /// Its region.
+    pub plain_req_entry: Signal<Out, RegionEntryBits>,
+    /// It goes.
+    pub plain_req_taken: Signal<In, Bit>,
+    /// A write of a plain region is offered, and has places for its answer and its data.
+    pub plain_rwd_valid: Signal<Out, Bit>,
+    /// The write without its data.
+    pub plain_rwd: Signal<Out, RequestBits>,
+    /// Its region.
+    pub plain_rwd_entry: Signal<Out, RegionEntryBits>,
+    /// It goes.
+    pub plain_rwd_taken: Signal<In, Bit>,
+    /// No slot may enter: a line of a plain region needs a cycle without a result.
+    pub hole: Signal<In, Bit>,
 
     /// Page of the request at the head.
     pub query_page: Signal<Out, Page>,
@@ -141,6 +187,7 @@ pub struct CoherenceSnooper<const SETS: usize> {
 
     requests: Fifo<RequestBits, 2>,
     writes: Fifo<WriteBits, 2>,
+    regions: RegionTable,
     deferred: Fifo<DeferredBits, 6>,
     arbiter: SlotArbiter<SETS>,
     drain: Reg<DrainState>,
@@ -156,6 +203,10 @@ pub struct CoherenceSnooper<const SETS: usize> {
     req_illegal: Signal<Local, Bit>,
     req_dropped: Signal<Local, Bit>,
     req_held: Signal<Local, Bit>,
+    req_plain: Signal<Local, Bit>,
+    req_goes: Signal<Local, Bit>,
+    rwd_plain: Signal<Local, Bit>,
+    rwd_goes: Signal<Local, Bit>,
     req_defer: Signal<Local, Bit>,
     req_offer: Signal<Local, Bit>,
     pass: Signal<Local, Bit>,
@@ -192,6 +243,8 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.requests.rst.next = self.rst.val();
         self.writes.clk.next = self.clk.val();
         self.writes.rst.next = self.rst.val();
+        self.regions.clk.next = self.clk.val();
+        self.regions.rst.next = self.rst.val();
         self.deferred.clk.next = self.clk.val();
         self.deferred.rst.next = self.rst.val();
         self.arbiter.clk.next = self.clk.val();
@@ -235,9 +288,15 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.req_held.next = self.req.val().decodes & self.query_hit.val() & !self.query_stuck.val();
         self.pass.next = self.drain.q.val() == DrainState::Pass;
         self.start_pass.next = !self.pass.val() & self.drains.val().any();
+        self.req_plain.next = self.requests.out_valid.val()
+            & !self.req_dropped.val()
+            & !self.req_illegal.val()
+            & self.req.val().decodes
+            & self.regions.req_head.val().plain;
         self.req_defer.next = self.requests.out_valid.val()
             & !self.req_dropped.val()
             & !self.req_illegal.val()
+            & !self.req_plain.val()
             & self.req_held.val()
             & !self.pass.val()
             & !self.start_pass.val()
@@ -245,6 +304,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.req_offer.next = self.requests.out_valid.val()
             & !self.req_dropped.val()
             & !self.req_illegal.val()
+            & !self.req_plain.val()
             & !self.req_held.val()
             & !self.pass.val()
             & !self.start_pass.val();
@@ -311,21 +371,54 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
                 | ((self.rwd_head.val().meta_field == meta_field::META0_STATE)
                     & (self.rwd_head.val().meta_value == 1))
                 | self.rwd_head.val().snp_type.get_bit(2));
+        self.rwd_plain.next = self.writes.out_valid.val()
+            & !self.rwd_illegal.val()
+            & !self.rwd_conflict.val()
+            & self.rwd_head.val().decodes
+            & self.regions.rwd_head.val().plain;
         self.rwd_offer.next = self.writes.out_valid.val()
             & !self.rwd_illegal.val()
+            & !self.rwd_plain.val()
             & self.ndr_ok.val()
             & (self.place_valid.val() | self.rwd_conflict.val());
 
+        comment!(
+            "Lines of plain regions. A request leaves places for answers to the slot that may enter in the same cycle, and to a write."
+        );
+        comment!("A write takes the last one: beside it only a request can enter, which leaves it.");
+        self.regions.init.next = self.region_init.val();
+        self.regions.init_pages.next = self.region_pages.val();
+        self.region_ready.next = self.regions.ready.val();
+        self.regions.write.next = self.region_write.val();
+        self.regions.region.next = self.region.val();
+        self.regions.entry.next = self.region_entry.val();
+        self.region_settled.next = self.regions.settled.val();
+        self.regions.req_accept.next = self.m2s_req.valid.val() & self.requests.in_ready.val();
+        self.regions.req_region.next = self.req_offset.val().get_bits::<GROUP_BITS>(9);
+        self.regions.rwd_accept.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
+        self.regions.rwd_region.next = self.rwd_offset.val().get_bits::<GROUP_BITS>(9);
+        self.plain_req_valid.next = self.req_plain.val()
+            & self.ndr_room.val()
+            & (self.drs_spare.val()
+                | !((self.req.val().opcode == m2s_req::MEM_RD)
+                    | (self.req.val().opcode == m2s_req::MEM_RD_DATA)));
+        self.plain_req.next = self.req.val();
+        self.plain_req_entry.next = self.regions.req_head.val();
+        self.plain_rwd_valid.next = self.rwd_plain.val() & self.ndr_ok.val() & self.place_valid.val();
+        self.plain_rwd.next = self.rwd_head.val();
+        self.plain_rwd_entry.next = self.regions.rwd_head.val();
+
         comment!("One of six is granted.");
-        self.offers.next = self.enable.val() & self.room.val() & self.list_room.val();
-        self.offers_low.next = self.enable.val() & self.room_low.val() & self.list_room.val();
+        self.offers.next = self.enable.val() & self.room.val();
+        self.offers_low.next = self.enable.val() & self.room_low.val();
         self.offered.next = bits::<6>(0)
             .replace_bit(0, self.rwd_offer.val() & self.offers.val())
             .replace_bit(1, self.response_valid.val() & self.offers.val())
             .replace_bit(2, self.chosen_valid.val() & self.offers_low.val())
             .replace_bit(3, self.page_valid.val() & self.offers_low.val())
-            .replace_bit(4, self.fill_valid.val() & self.list_room.val())
-            .replace_bit(5, self.replay_valid.val() & self.list_room.val());
+            .replace_bit(4, self.fill_valid.val())
+            .replace_bit(5, self.replay_valid.val());
+        self.arbiter.enter.next = self.list_room.val() & !self.hole.val();
         self.arbiter.request.next = self.offered.val();
         self.arbiter.rows.next = bits::<6>(0)
             .replace_bit(3, true)
@@ -400,16 +493,26 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.slot_entry.next.entry = self.fill_entry.val().entry;
         self.take_ndr.next = self.write_granted.val() | self.request_granted.val();
         self.take_drs.next = self.request_granted.val() & self.chosen_read.val();
-        self.data_valid.next = self.write_granted.val() & !self.rwd_conflict.val();
+        self.take_drs_plain.next = self.plain_req_taken.val()
+            & ((self.req.val().opcode == m2s_req::MEM_RD) | (self.req.val().opcode == m2s_req::MEM_RD_DATA));
+        self.write_enters.next = self.write_granted.val() & !self.rwd_conflict.val();
+        self.data_valid.next = self.write_enters.val() | self.plain_rwd_taken.val();
         self.data.next = bit_cast::<576, 512>(self.write.val().data)
             | (bit_cast::<576, 64>(self.write.val().enable) << 512);
 
         comment!("What leaves the queues.");
-        self.writes.out_ready.next = self.write_granted.val() | self.rwd_illegal.val();
-        self.requests.out_ready.next = (self.request_granted.val() & !self.pass.val())
+        self.rwd_goes.next = (self.write_granted.val() | self.rwd_illegal.val() | self.plain_rwd_taken.val())
+            & self.writes.out_valid.val();
+        self.writes.out_ready.next = self.rwd_goes.val();
+        self.req_goes.next = ((self.request_granted.val() & !self.pass.val())
+            | self.plain_req_taken.val()
             | self.req_defer.val()
             | self.req_illegal.val()
-            | self.req_dropped.val();
+            | self.req_dropped.val())
+            & self.requests.out_valid.val();
+        self.requests.out_ready.next = self.req_goes.val();
+        self.regions.req_pop.next = self.req_goes.val();
+        self.regions.rwd_pop.next = self.rwd_goes.val();
         self.illegal.next = (self.requests.out_valid.val() & self.req_illegal.val())
             | (self.writes.out_valid.val() & self.rwd_illegal.val());
         self.deferred.in_valid.next = self.req_defer.val() | self.waiting_back.val();

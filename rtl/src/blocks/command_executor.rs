@@ -407,7 +407,8 @@ impl Logic for CommandExecutor {
                 & !self.is_abort.val())
             | (self.is_abort.val() & self.param.val().get_bits::<16>(16).any())
             | (self.is_harvest.val() & !self.param.val().any())
-            | (self.flags.val().get_bits::<5>(3) != 0)
+            | (self.flags.val().get_bits::<4>(4) != 0)
+            | (self.flags.val().get_bit(3) & !self.is_map.val())
             | (self.flags.val().get_bit(2) & !self.is_harvest.val())
             | (self.flags.val().get_bit(1) & !self.is_harvest.val() & !self.is_track.val())
             | (self.flags.val().get_bit(0)
@@ -427,7 +428,12 @@ impl Logic for CommandExecutor {
             & self.cursor.val().any()
             & ((self.cursor.val() < self.page.val())
                 | (bit_cast::<34, 32>(self.cursor.val()) >= self.end.val()));
-        self.bad_alignment.next = self.is_harvest.val() & (self.arg.val().get_bits::<6>(0) != 0);
+        self.bad_alignment.next = (self.is_harvest.val() & (self.arg.val().get_bits::<6>(0) != 0))
+            | (self.is_map.val()
+                & self.flags.val().get_bit(3)
+                & (self.page.val().get_bits::<9>(0).any()
+                    | self.count.val().get_bits::<9>(0).any()
+                    | self.arg.val().get_bits::<9>(0).any()));
         self.is_busy.next = (self.is_range.val() & (self.run.q.val() != RunState::None))
             | (self.is_harvest.val() & (self.waiting.q.val() | self.nack_parked.q.val()))
             | (self.is_fence.val() & (self.fence.q.val() != FenceState::None))

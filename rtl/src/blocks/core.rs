@@ -24,6 +24,7 @@ use super::log_ring::LogRing;
 use super::memory_port::MemoryPort;
 use super::miss_unit::MissUnit;
 use super::page_list::PageList;
+use super::plain_path::PlainPath;
 use super::range_walker::RangeWalker;
 use super::recall_engine::RecallEngine;
 use super::responder::Responder;
@@ -63,6 +64,8 @@ pub struct Probe {
     pub tag: Signal<Out, Bits<16>>,
     /// CTRL.grant_exclusive.
     pub grant_exclusive: Signal<Out, Bit>,
+    /// The line goes past the descriptor.
+    pub plain: Signal<Out, Bit>,
     /// Command flags.
     pub flags: Signal<Out, Bits<8>>,
     /// The page was recalled for this slot.
@@ -136,6 +139,7 @@ pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const R
     snooper: CoherenceSnooper<SETS>,
     pipeline: DescriptorPipeline<SETS, WAYS, TAGS, ROWS>,
     misses: MissUnit<SETS>,
+    plain: PlainPath,
     responder: Responder,
     memory: MemoryPort,
     recall: RecallEngine,
@@ -160,6 +164,7 @@ pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const R
     window_base: Signal<Local, Bits<40>>,
     wanted_pages: Signal<Local, Bits<32>>,
     window_pages: Signal<Local, Bits<32>>,
+    tables: Signal<Local, Bit>,
     ready: Signal<Local, Bit>,
     slot_errors: Signal<Local, Bits<ERROR_BITS>>,
     errors: Signal<Local, Bits<ERROR_BITS>>,
@@ -194,6 +199,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.pipeline.rst.next = self.rst.val();
         self.misses.clk.next = self.clk.val();
         self.misses.rst.next = self.rst.val();
+        self.plain.clk.next = self.clk.val();
+        self.plain.rst.next = self.rst.val();
         self.responder.clk.next = self.clk.val();
         self.responder.rst.next = self.rst.val();
         self.memory.clk.next = self.clk.val();
@@ -241,7 +248,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.misses.init_zeroed.next = self.csr.wdata.val().get_bit(1);
         self.misses.init_pages.next = self.wanted_pages.val();
         self.window_pages.next = self.wanted_pages.val();
-        if !self.misses.tables.val() {
+        self.tables.next = self.misses.tables.val() & self.snooper.region_ready.val();
+        if !self.tables.val() {
             self.window_pages.next = 0.into();
         } else if self.wanted_pages.val() > self.misses.table_pages.val() {
             self.window_pages.next = self.misses.table_pages.val();
@@ -254,7 +262,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.snooper.window_pages.next = self.window_pages.val();
         self.snooper.ndr_ok.next = self.responder.ndr_ok.val();
         self.snooper.ndr_spare.next = self.responder.ndr_spare.val();
+        self.snooper.ndr_room.next = self.responder.ndr_room.val();
         self.snooper.drs_ok.next = self.responder.drs_ok.val();
+        self.snooper.drs_spare.next = self.responder.drs_spare.val();
         self.snooper.query_hit.next = self.recall.query_hit.val();
         self.snooper.query_stuck.next = self.recall.query_stuck.val();
         self.snooper.query_context.next = self.recall.query_context.val();
@@ -305,12 +315,38 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             self.snooper.hold_page[k].next = self.misses.hold_page[k].val();
         }
         self.pipeline.grant_exclusive.next = self.csr.value[reg::CTRL].val().get_bit(1);
-        self.responder.result_valid.next = self.pipeline.result_valid.val();
-        self.responder.result_slot.next = self.pipeline.result_slot.val();
-        self.responder.result.next = self.pipeline.result.val();
-        self.memory.result_valid.next = self.pipeline.result_valid.val();
-        self.memory.result_slot.next = self.pipeline.result_slot.val();
-        self.memory.result.next = self.pipeline.result.val();
+        comment!(
+            "Lines of plain regions join the results of the pipeline on their way to memory and answer."
+        );
+        self.snooper.region_init.next = self.misses.init.val();
+        self.snooper.region_pages.next = self.wanted_pages.val();
+        self.snooper.region_write.next = self.walker.region_write.val();
+        self.snooper.region.next = self.walker.region.val();
+        self.snooper.region_entry.next = self.walker.region_entry.val();
+        self.walker.region_settled.next = self.snooper.region_settled.val();
+        self.plain.grant_exclusive.next = self.csr.value[reg::CTRL].val().get_bit(1);
+        self.plain.req_valid.next = self.snooper.plain_req_valid.val();
+        self.plain.req.next = self.snooper.plain_req.val();
+        self.plain.req_frame.next = self.snooper.plain_req_entry.val().frame;
+        self.plain.rwd_valid.next = self.snooper.plain_rwd_valid.val();
+        self.plain.rwd.next = self.snooper.plain_rwd.val();
+        self.plain.rwd_frame.next = self.snooper.plain_rwd_entry.val().frame;
+        self.plain.place.next = self.memory.place.val();
+        self.plain.write_enters.next = self.snooper.write_enters.val();
+        self.plain.promoted.next = self.walker.region_write.val() & self.walker.region_entry.val().plain;
+        self.plain.settled.next = self.snooper.region_settled.val();
+        self.plain.pipeline_valid.next = self.pipeline.result_valid.val();
+        self.plain.pipeline_slot.next = self.pipeline.result_slot.val();
+        self.plain.pipeline_result.next = self.pipeline.result.val();
+        self.snooper.plain_req_taken.next = self.plain.req_taken.val();
+        self.snooper.plain_rwd_taken.next = self.plain.rwd_taken.val();
+        self.snooper.hole.next = self.plain.hole.val();
+        self.responder.result_valid.next = self.plain.result_valid.val();
+        self.responder.result_slot.next = self.plain.result_slot.val();
+        self.responder.result.next = self.plain.result.val();
+        self.memory.result_valid.next = self.plain.result_valid.val();
+        self.memory.result_slot.next = self.plain.result_slot.val();
+        self.memory.result.next = self.plain.result.val();
         self.recall.result_valid.next = self.pipeline.result_valid.val();
         self.recall.result_slot.next = self.pipeline.result_slot.val();
         self.recall.result.next = self.pipeline.result.val();
@@ -328,6 +364,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         comment!("Memory and answers.");
         self.responder.take_ndr.next = self.snooper.take_ndr.val();
         self.responder.take_drs.next = self.snooper.take_drs.val();
+        self.responder.take_ndr_plain.next = self.plain.req_taken.val() | self.plain.rwd_taken.val();
+        self.responder.take_drs_plain.next = self.snooper.take_drs_plain.val();
         self.responder.done_valid.next = self.memory.done_valid.val();
         self.responder.done_tag.next = self.memory.done_tag.val();
         self.responder.drs_valid.next = self.memory.drs_valid.val();
@@ -544,7 +582,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             .replace_bit(0, self.ready.val() & !self.executor.resetting.val() & !self.reset_waits.q.val())
             .replace_bit(1, self.executor.busy.val())
             .replace_bit(2, self.executor.result_waits.val())
-            .replace_bit(3, self.misses.tables.val())
+            .replace_bit(3, self.tables.val())
             .replace_bit(4, !self.log.idle.val());
         self.csr.status[reg::LOG_TAIL].next = self.log.tail.val();
         self.csr.status[reg::LOG_DROPPED].next = self.log.dropped.val();
@@ -563,31 +601,35 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.csr.status[reg::CYCLES].next = self.cycles.q.val();
 
         comment!("The probe.");
-        self.probe.valid.next = self.pipeline.result_valid.val();
-        self.probe.kind.next = self.pipeline.result_slot.val().kind;
-        self.probe.page.next = self.pipeline.result_slot.val().page;
-        self.probe.line.next = self.pipeline.result_slot.val().line;
-        self.probe.decodes.next = self.pipeline.result_slot.val().decodes;
-        self.probe.timed_out.next = self.pipeline.result_slot.val().timed_out;
-        self.probe.opcode.next = self.pipeline.result_slot.val().opcode;
-        self.probe.meta_field.next = self.pipeline.result_slot.val().meta_field;
-        self.probe.meta_value.next = self.pipeline.result_slot.val().meta_value;
-        self.probe.snp_type.next = self.pipeline.result_slot.val().snp_type;
-        self.probe.tag.next = self.pipeline.result_slot.val().tag;
+        self.probe.valid.next = self.plain.result_valid.val();
+        self.probe.kind.next = self.plain.result_slot.val().kind;
+        self.probe.page.next = self.plain.result_slot.val().page;
+        self.probe.line.next = self.plain.result_slot.val().line;
+        self.probe.decodes.next = self.plain.result_slot.val().decodes;
+        self.probe.timed_out.next = self.plain.result_slot.val().timed_out;
+        self.probe.opcode.next = self.plain.result_slot.val().opcode;
+        self.probe.meta_field.next = self.plain.result_slot.val().meta_field;
+        self.probe.meta_value.next = self.plain.result_slot.val().meta_value;
+        self.probe.snp_type.next = self.plain.result_slot.val().snp_type;
+        self.probe.tag.next = self.plain.result_slot.val().tag;
         self.probe.grant_exclusive.next = self.pipeline.result_exclusive.val();
-        self.probe.flags.next = self.pipeline.result_slot.val().flags;
-        self.probe.recalled.next = self.pipeline.result_slot.val().recalled;
-        self.probe.frame.next = self.pipeline.result_slot.val().frame;
-        self.probe.mask.next = self.pipeline.result_slot.val().mask;
-        self.probe.has_ndr.next = self.pipeline.result.val().has_ndr;
-        self.probe.ndr.next = self.pipeline.result.val().ndr;
-        self.probe.data.next = self.pipeline.result.val().data;
-        self.probe.writes_memory.next = self.pipeline.result.val().writes_memory;
-        self.probe.result_frame.next = self.pipeline.result.val().frame;
-        self.probe.status.next = self.pipeline.result.val().status;
-        self.probe.result_mask.next = self.pipeline.result.val().mask;
-        self.probe.errors.next = self.pipeline.result.val().errors;
-        self.probe.newly_dirty.next = self.pipeline.result.val().newly_dirty;
+        if self.plain.result_plain.val() {
+            self.probe.grant_exclusive.next = self.csr.value[reg::CTRL].val().get_bit(1);
+        }
+        self.probe.plain.next = self.plain.result_plain.val();
+        self.probe.flags.next = self.plain.result_slot.val().flags;
+        self.probe.recalled.next = self.plain.result_slot.val().recalled;
+        self.probe.frame.next = self.plain.result_slot.val().frame;
+        self.probe.mask.next = self.plain.result_slot.val().mask;
+        self.probe.has_ndr.next = self.plain.result.val().has_ndr;
+        self.probe.ndr.next = self.plain.result.val().ndr;
+        self.probe.data.next = self.plain.result.val().data;
+        self.probe.writes_memory.next = self.plain.result.val().writes_memory;
+        self.probe.result_frame.next = self.plain.result.val().frame;
+        self.probe.status.next = self.plain.result.val().status;
+        self.probe.result_mask.next = self.plain.result.val().mask;
+        self.probe.errors.next = self.plain.result.val().errors;
+        self.probe.newly_dirty.next = self.plain.result.val().newly_dirty;
         self.probe.dirty.next = self.pipeline.result_dirty.val();
         self.probe.owned.next = self.pipeline.result_owned.val();
         self.probe.offered.next = self.snooper.offered.val();

@@ -24,9 +24,12 @@ pub mod miss_entry;
 pub mod miss_unit;
 #[allow(missing_docs)]
 pub mod page_list;
+pub mod plain_path;
 pub mod range_walker;
 pub mod recall_engine;
 pub mod recall_table;
+pub mod region_lookup;
+pub mod region_table;
 pub mod resolve;
 pub mod responder;
 pub mod sim_top;
@@ -69,6 +72,13 @@ pub type SimTopSmall = preset!(SimTop, 9, 4, 2);
 /// The device for a CXL.mem link, ready to be emitted.
 pub fn cxl_top() -> CxlTopDefault {
     let mut top = CxlTopDefault::default();
+    top.connect_all();
+    top
+}
+
+/// The device for a CXL.mem link on a small FPGA, ready to be emitted.
+pub fn cxl_top_small() -> CxlTopSmall {
+    let mut top = CxlTopSmall::default();
     top.connect_all();
     top
 }

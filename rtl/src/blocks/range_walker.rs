@@ -14,8 +14,13 @@
 //!
 //! A page whose recall timed out earlier is skipped and reported as a timeout.
 //!
+//! *Plain regions*: MAP plain makes a region plain when all its pages are mapped. UNMAP, TRACK set and RECALL take the region
+//! of their next page out of the region table before they give it, and wait until no message is left that went by the
+//! old entry.
+//!
 //! # Timing
-//! One page per cycle where no recall is needed, also from one group to the next; one word of 64 clean groups (128 MiB) per
+//! One page per cycle where no recall is needed (of UNMAP, TRACK and RECALL some more cycles per region), also from one group to the
+//! next; one word of 64 clean groups (128 MiB) per
 //! cycle. A group costs one read of device memory and 25 cycles, while the one before it is given.
 
 use super::lowest_set::LowestSet;
@@ -118,6 +123,15 @@ pub struct RangeWalker {
     /// Records of this walk that were made or may still be made by pages under way are fewer than those allowed.
     pub records_made: Signal<In, Bits<32>>,
 
+    /// Writes an entry of the region table.
+    pub region_write: Signal<Out, Bit>,
+    /// Which.
+    pub region: Signal<Out, Region>,
+    /// What.
+    pub region_entry: Signal<Out, RegionEntryBits>,
+    /// No message waits that was told what stood there before.
+    pub region_settled: Signal<In, Bit>,
+
     /// Read a word of the summary.
     pub word_read: Signal<Out, Bit>,
     /// Which.
@@ -155,6 +169,9 @@ pub struct RangeWalker {
     frame_r: Reg<Frame>,
     records: Reg<Bits<32>>,
     given: Reg<Bits<32>>,
+    promotes: Reg<Bit>,
+    demoting: Reg<Bit>,
+    demoted: Reg<Bit>,
     failed_r: Reg<Bit>,
     timed_out_r: Reg<Bit>,
     partial_r: Reg<Bit>,
@@ -178,6 +195,11 @@ pub struct RangeWalker {
 
     harvests: Signal<Local, Bit>,
     serial: Signal<Local, Bit>,
+    demotes: Signal<Local, Bit>,
+    promote_now: Signal<Local, Bit>,
+    demote_now: Signal<Local, Bit>,
+    before: Signal<Local, Bits<BOUND_BITS>>,
+    frame_before: Signal<Local, Frame>,
     first_group: Signal<Local, Bits<GROUP_BITS>>,
     last_page: Signal<Local, Bits<BOUND_BITS>>,
     last_group: Signal<Local, Bits<GROUP_BITS>>,
@@ -226,6 +248,9 @@ impl Logic for RangeWalker {
             frame_r,
             records,
             given,
+            promotes,
+            demoting,
+            demoted,
             failed_r,
             timed_out_r,
             partial_r,
@@ -249,6 +274,9 @@ impl Logic for RangeWalker {
         self.harvests.next = self.kind_r.q.val() == slot_kind::HARVEST;
         self.serial.next =
             (self.kind_r.q.val() == slot_kind::MAP) | (self.kind_r.q.val() == slot_kind::UNMAP);
+        self.demotes.next = (self.kind_r.q.val() == slot_kind::UNMAP)
+            | (self.kind_r.q.val() == slot_kind::TRACK_SET)
+            | (self.kind_r.q.val() == slot_kind::RECALL);
         self.stops.next =
             self.stop.val() | self.stopped_r.q.val() | self.failed_r.q.val() | self.wrong_state.val();
         self.ends.next = self.stops.val() | self.partial_r.q.val();
@@ -306,7 +334,10 @@ impl Logic for RangeWalker {
         self.offer.next = !self.ends.val()
             & !self.full.val()
             & !(self.serial.val() & self.active.val())
-            & (((self.state.q.val() == WalkState::Page) & (self.next_page.q.val() != self.end_page.q.val()))
+            & !self.promotes.q.val()
+            & (((self.state.q.val() == WalkState::Page)
+                & (self.next_page.q.val() != self.end_page.q.val())
+                & (!self.demotes.val() | self.demoted.q.val()))
                 | ((self.state.q.val() == WalkState::Groups) & self.pending.q.val().any()));
         self.page_valid.next = self.offer.val();
         self.page.next = self.next_page.q.val().get_bits::<PAGE_BITS>(0);
@@ -317,6 +348,41 @@ impl Logic for RangeWalker {
         self.kind.next = self.kind_r.q.val();
         self.flags.next = self.flags_r.q.val();
         self.frame.next = self.frame_r.q.val();
+
+        comment!("The region of the page before becomes plain, that of the next one is plain no more.");
+        self.promote_now.next = ((self.state.q.val() == WalkState::Page)
+            | (self.state.q.val() == WalkState::Finish))
+            & self.promotes.q.val()
+            & !self.active.val()
+            & !self.wrong_state.val()
+            & !self.failed_r.q.val()
+            & !self.recall_timed_out.val()
+            & !self.timed_out_r.q.val();
+        self.demote_now.next = (self.state.q.val() == WalkState::Page)
+            & self.demotes.val()
+            & !self.demoted.q.val()
+            & !self.demoting.q.val()
+            & !(self.serial.val() & self.active.val())
+            & (self.next_page.q.val() != self.end_page.q.val())
+            & !self.ends.val();
+        self.before.next = self.next_page.q.val() - 1;
+        self.frame_before.next = self.frame_r.q.val() - 1;
+        self.region_write.next = self.promote_now.val() | self.demote_now.val();
+        self.region.next = self.first_group.val();
+        if self.promote_now.val() {
+            self.region.next = self.before.val().get_bits::<GROUP_BITS>(9);
+        }
+        self.region_entry.next.plain = self.promote_now.val();
+        self.region_entry.next.frame = self.frame_before.val().get_bits::<REGION_FRAME_BITS>(9);
+        if self.demote_now.val() {
+            self.demoting.d.next = true;
+        } else if self.demoting.q.val() & self.region_settled.val() {
+            self.demoting.d.next = false;
+            self.demoted.d.next = true;
+        }
+        if self.promote_now.val() {
+            self.promotes.d.next = false;
+        }
 
         comment!("A word is taken when the one before it is done, or nothing is wanted any more.");
         self.rest.next = self.pending.q.val();
@@ -431,6 +497,9 @@ impl Logic for RangeWalker {
                     self.frame_r.d.next = self.start_frame.val();
                     self.records.d.next = self.start_records.val();
                     self.given.d.next = 0.into();
+                    self.promotes.d.next = false;
+                    self.demoting.d.next = false;
+                    self.demoted.d.next = false;
                     self.failed_r.d.next = false;
                     self.timed_out_r.d.next = false;
                     self.partial_r.d.next = false;
@@ -449,8 +518,15 @@ impl Logic for RangeWalker {
                 if self.taken.val() {
                     self.next_page.d.next = self.next_page.q.val() + 1;
                     self.frame_r.d.next = self.frame_r.q.val() + 1;
+                    if self.next_page.q.val().get_bits::<9>(0).all() {
+                        self.demoted.d.next = false;
+                        self.promotes.d.next =
+                            (self.kind_r.q.val() == slot_kind::MAP) & self.flags_r.q.val().get_bit(3);
+                    }
                 }
-                if self.stops.val() | (self.next_page.q.val() == self.end_page.q.val()) {
+                if self.stops.val()
+                    | ((self.next_page.q.val() == self.end_page.q.val()) & !self.promotes.q.val())
+                {
                     self.state.d.next = WalkState::Finish;
                 }
                 if self.serial.val() & self.taken.val() & self.page_stuck.val() {

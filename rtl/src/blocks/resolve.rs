@@ -55,6 +55,7 @@ pub struct Resolve {
     poisoned: Signal<Local, Bit>,
     track: Signal<Local, Bit>,
     cached: Signal<Local, Bit>,
+    plain: Signal<Local, Bit>,
     track_accessed: Signal<Local, Bit>,
     shared_only: Signal<Local, Bit>,
     meta_any: Signal<Local, Bit>,
@@ -90,10 +91,12 @@ pub struct Resolve {
     flag_accessed: Signal<Local, Bit>,
     picked: Signal<Local, LineMask>,
     still_owned: Signal<Local, LineMask>,
+    perhaps_owned: Signal<Local, LineMask>,
     mask: Signal<Local, LineMask>,
     page_dirty: Signal<Local, LineMask>,
     page_owned: Signal<Local, LineMask>,
     page_accessed: Signal<Local, LineMask>,
+    found_control: Signal<Local, ControlBits>,
     page_control: Signal<Local, ControlBits>,
     dirty_after: Signal<Local, LineMask>,
     owned_after: Signal<Local, LineMask>,
@@ -113,6 +116,7 @@ impl Logic for Resolve {
         self.poisoned.next = self.control.val().get_bits::<3>(control_bit::STATE) == page_state::POI;
         self.track.next = self.control.val().get_bit(control_bit::TRACK);
         self.cached.next = self.control.val().get_bit(control_bit::CACHED);
+        self.plain.next = self.control.val().get_bit(control_bit::PLAIN);
         self.track_accessed.next = self.control.val().get_bit(control_bit::TRACK_ACCESSED);
         self.shared_only.next = !self.grant_exclusive.val()
             | self.track.val()
@@ -205,8 +209,9 @@ impl Logic for Resolve {
                 self.writes_memory.next = true;
                 self.new_dirty.next = self.line_dirty.val() | self.track.val();
                 self.set_cached.next = self.meta_any.val() | self.meta_shared.val();
-                self.error_order.next =
-                    (self.slot.val().snp_type == snp_type::NO_OP) & !self.line_owned.val();
+                self.error_order.next = (self.slot.val().snp_type == snp_type::NO_OP)
+                    & !self.line_owned.val()
+                    & !self.plain.val();
                 if self.meta_any.val() {
                     self.new_owned.next = true;
                 } else if self.meta_shared.val() | self.meta_invalid.val() {
@@ -218,10 +223,25 @@ impl Logic for Resolve {
             self.ndr.next = s2m_ndr::BI_CONFLICT_ACK.into();
         }
 
+        comment!(
+            "The owned mask of a plain page says nothing, so nothing changes it: else the page would be listed for it."
+        );
+        if self.plain.val() {
+            self.new_owned.next = self.line_owned.val();
+        }
+
         comment!("Page slots: the lines that were recalled for the slot are not owned any more.");
         self.still_owned.next = self.owned.val();
         if self.is_page.val() & self.slot.val().recalled {
             self.still_owned.next = self.owned.val() & !self.slot.val().mask;
+        }
+        comment!("Of a plain page the host may own every line that was not recalled.");
+        self.perhaps_owned.next = self.still_owned.val();
+        if self.plain.val() {
+            self.perhaps_owned.next = !bits::<64>(0);
+            if self.slot.val().recalled {
+                self.perhaps_owned.next = !self.slot.val().mask;
+            }
         }
 
         comment!("Page slots: the guard.");
@@ -233,10 +253,10 @@ impl Logic for Resolve {
         self.recall_all.next = false;
         if self.slot.val().kind == slot_kind::MAP {
             self.wrong_state.next = !self.unmapped.val();
-            self.recall_all.next = self.cached.val() & !self.slot.val().recalled;
+            self.recall_all.next = (self.cached.val() | self.plain.val()) & !self.slot.val().recalled;
         } else if self.slot.val().kind == slot_kind::UNMAP {
             self.wrong_state.next = !self.local.val() & !self.poisoned.val();
-            self.recall_all.next = self.cached.val() & !self.slot.val().recalled;
+            self.recall_all.next = (self.cached.val() | self.plain.val()) & !self.slot.val().recalled;
         } else if self.slot.val().kind == slot_kind::TRACK_SET {
             self.wrong_state.next = !self.local.val();
             self.recall_owned.next = true;
@@ -245,15 +265,16 @@ impl Logic for Resolve {
         } else if self.slot.val().kind == slot_kind::RECALL {
             self.wrong_state.next = !self.local.val();
             self.recall_owned.next = !self.flag_low.val();
-            self.recall_all.next = self.flag_low.val() & self.cached.val() & !self.slot.val().recalled;
+            self.recall_all.next =
+                self.flag_low.val() & (self.cached.val() | self.plain.val()) & !self.slot.val().recalled;
         } else if self.slot.val().kind == slot_kind::HARVEST {
-            self.recall_owned.next = self.flag_low.val() & self.local.val();
+            self.recall_owned.next = self.flag_low.val() & self.local.val() & !self.plain.val();
         }
         self.status.next = slot_status::DONE.into();
         if self.is_page.val() {
             if self.wrong_state.val() {
                 self.status.next = slot_status::WRONG_STATE.into();
-            } else if self.recall_all.val() | (self.recall_owned.val() & self.still_owned.val().any()) {
+            } else if self.recall_all.val() | (self.recall_owned.val() & self.perhaps_owned.val().any()) {
                 self.status.next = slot_status::NEED_RECALL.into();
             }
         }
@@ -270,12 +291,21 @@ impl Logic for Resolve {
         }
         self.mask.next = 0.into();
         if self.status.val() == slot_status::NEED_RECALL {
-            self.mask.next = self.still_owned.val();
+            self.mask.next = self.perhaps_owned.val();
             if self.recall_all.val() {
                 self.mask.next = !bits::<64>(0);
             }
         } else if (self.slot.val().kind == slot_kind::HARVEST) & self.local.val() {
             self.mask.next = self.picked.val();
+        }
+        comment!("From here on the descriptor of a plain page says what the host has: copies, perhaps.");
+        self.found_control.next = self.control.val();
+        if self.plain.val() {
+            self.found_control.next = self
+                .control
+                .val()
+                .replace_bit(control_bit::PLAIN, false)
+                .replace_bit(control_bit::CACHED, true);
         }
         if self.slot.val().kind == slot_kind::MAP {
             self.page_dirty.next = 0.into();
@@ -283,6 +313,10 @@ impl Logic for Resolve {
             self.page_accessed.next = 0.into();
             self.page_control.next = (bit_cast::<CONTROL_BITS, 26>(self.slot.val().frame) << 12)
                 | bits::<CONTROL_BITS>(page_state::LOC);
+            if self.slot.val().flags.get_bit(3) {
+                self.page_control.next = (bit_cast::<CONTROL_BITS, 26>(self.slot.val().frame) << 12)
+                    | bits::<CONTROL_BITS>(page_state::LOC | 1 << control_bit::PLAIN);
+            }
         } else if self.slot.val().kind == slot_kind::UNMAP {
             self.page_dirty.next = 0.into();
             self.page_owned.next = 0.into();
@@ -291,8 +325,11 @@ impl Logic for Resolve {
         } else if self.slot.val().kind == slot_kind::TRACK_SET {
             self.page_dirty.next = 0.into();
             self.page_accessed.next = 0.into();
+            if self.plain.val() {
+                self.page_owned.next = 0.into();
+            }
             self.page_control.next = self
-                .control
+                .found_control
                 .val()
                 .replace_bit(control_bit::TRACK, true)
                 .replace_bit(control_bit::TRACK_ACCESSED, self.flag_clear.val());
@@ -305,8 +342,12 @@ impl Logic for Resolve {
                 .replace_bit(control_bit::TRACK, false)
                 .replace_bit(control_bit::TRACK_ACCESSED, false);
         } else if self.slot.val().kind == slot_kind::RECALL {
+            if self.plain.val() {
+                self.page_owned.next = 0.into();
+            }
+            self.page_control.next = self.found_control.val();
             if self.flag_low.val() {
-                self.page_control.next = self.control.val().replace_bit(control_bit::CACHED, false);
+                self.page_control.next = self.found_control.val().replace_bit(control_bit::CACHED, false);
             }
         } else if self.slot.val().kind == slot_kind::HARVEST {
             if self.local.val() & self.flag_clear.val() {

@@ -6,8 +6,8 @@
 //! completions of writes pass it (protocol rule R5). Writes cannot starve the rest: slots of both kinds share one
 //! pipeline, so together they need at most one answer per cycle.
 //!
-//! A credit is taken when a slot enters the pipeline and given back when its answer leaves; 256 of each kind. Nothing
-//! here depends on anything but the host's ready.
+//! A credit is taken when a slot enters the pipeline, or a line goes past it, and given back when its answer leaves; 256 of each
+//! kind. Nothing here depends on anything but the host's ready.
 //!
 //! # Timing
 //! Result of a slot to NDR valid: 2 cycles.
@@ -46,10 +46,19 @@ pub struct Responder {
     pub ndr_ok: Signal<Out, Bit>,
     /// There is room for two more: a request takes a place only then, so that the last one is kept for a write.
     pub ndr_spare: Signal<Out, Bit>,
+    /// There is room for three more: a request goes past the pipeline only then, so that this holds also where another one
+    /// enters in the same cycle.
+    pub ndr_room: Signal<Out, Bit>,
+    /// A line that will be answered on NDR goes past the pipeline.
+    pub take_ndr_plain: Signal<In, Bit>,
     /// A slot that will be answered on DRS enters the pipeline.
     pub take_drs: Signal<In, Bit>,
     /// There is room for one more.
     pub drs_ok: Signal<Out, Bit>,
+    /// There is room for two more.
+    pub drs_spare: Signal<Out, Bit>,
+    /// A line that will be answered on DRS goes past the pipeline.
+    pub take_drs_plain: Signal<In, Bit>,
     /// Responses without data.
     pub s2m_ndr: S2mNdr,
     /// Responses with data.
@@ -152,12 +161,18 @@ impl Logic for Responder {
         comment!("Credits.");
         self.ndr_leaves.next =
             (self.written.out_valid.val() | self.decided.out_valid.val()) & self.ndr.in_ready.val();
-        self.ndr_used.d.next = self.ndr_used.q.val() + bit_cast::<9, 1>(self.take_ndr.val().into())
+        self.ndr_used.d.next = self.ndr_used.q.val()
+            + bit_cast::<9, 1>(self.take_ndr.val().into())
+            + bit_cast::<9, 1>(self.take_ndr_plain.val().into())
             - bit_cast::<9, 1>(self.ndr_leaves.val().into());
         self.ndr_ok.next = !self.ndr_used.q.val().get_bit(8);
         self.ndr_spare.next = self.ndr_used.q.val() < 255;
-        self.drs_used.d.next = self.drs_used.q.val() + bit_cast::<9, 1>(self.take_drs.val().into())
+        self.ndr_room.next = self.ndr_used.q.val() < 254;
+        self.drs_used.d.next = self.drs_used.q.val()
+            + bit_cast::<9, 1>(self.take_drs.val().into())
+            + bit_cast::<9, 1>(self.take_drs_plain.val().into())
             - bit_cast::<9, 1>(self.drs_leaves.val().into());
         self.drs_ok.next = !self.drs_used.q.val().get_bit(8);
+        self.drs_spare.next = self.drs_used.q.val() < 255;
     }
 }

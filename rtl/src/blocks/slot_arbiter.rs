@@ -47,6 +47,8 @@ pub struct SlotArbiter<const SETS: usize> {
     pub hold: Signal<In, Bits<4>>,
     /// The held pages.
     pub hold_page: [Signal<In, Page>; 4],
+    /// A slot may enter in this cycle: else nobody is granted, and nothing but the slots in the pipeline moves on.
+    pub enter: Signal<In, Bit>,
     /// Who is granted, one hot or zero.
     pub grant: Signal<Out, Bits<6>>,
 
@@ -85,6 +87,7 @@ impl<const SETS: usize> Default for SlotArbiter<SETS> {
             page: Default::default(),
             hold: Signal::default(),
             hold_page: Default::default(),
+            enter: Signal::default(),
             grant: Signal::default(),
             gates: Default::default(),
             older: std::array::from_fn(|i| Reg::new(((2_u64 << i) - 1).into())),
@@ -158,7 +161,9 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
             .replace_bit(5, self.gates[5].stands.val());
 
         comment!("Page slots have one turn in four cycles, and what the others leave.");
-        self.turn.d.next = self.turn.q.val() + 1;
+        if self.enter.val() {
+            self.turn.d.next = self.turn.q.val() + 1;
+        }
         self.share.next = (self.turn.q.val() == 0)
             | self.due.q.val()
             | self.claim.q.val().get_bit(3)
@@ -166,6 +171,9 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         self.eligible.next = self.free.val();
         if !self.share.val() {
             self.eligible.next = self.free.val() & bits::<6>(0x37);
+        }
+        if !self.enter.val() {
+            self.eligible.next = 0.into();
         }
 
         comment!("The one that nobody else precedes.");
@@ -228,7 +236,7 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         }
         self.new_claim.next = self.claimants.val() & (!self.claimants.val() + 1);
         self.claim_stands.next = (self.claim.q.val() & self.stands.val() & !self.granted.val()).any();
-        if self.gap.q.val() != 0 {
+        if self.enter.val() & (self.gap.q.val() != 0) {
             self.gap.d.next = self.gap.q.val() - 1;
         }
         if self.claim.q.val().any() {
@@ -236,7 +244,8 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
                 self.claim.d.next = 0.into();
                 self.gap.d.next = 12.into();
             }
-        } else if (self.gap.q.val() == 0)
+        } else if self.enter.val()
+            & (self.gap.q.val() == 0)
             & self.new_claim.val().any()
             & (self.share.val() | !self.free.val().get_bit(3))
         {

@@ -20,6 +20,8 @@ pub type Row = Bits<ROW_BITS>;
 pub type TagEntryBits = Bits<TAG_ENTRY_BITS>;
 /// The lane of a line.
 pub type LaneBits = Bits<LANE_BITS>;
+/// Number of a region of 512 pages: of a group.
+pub type Region = Bits<GROUP_BITS>;
 /// One bit per recall context.
 pub type Contexts = Bits<CONTEXTS>;
 /// One bit per line of a page.
@@ -49,6 +51,8 @@ pub const ENTRY_BITS: usize = 6;
 pub const CHAIN_BITS: usize = 7;
 /// Bits of the number of a group of pages.
 pub const GROUP_BITS: usize = PAGE_BITS - 9;
+/// Bits of the first frame of a plain region, in regions.
+pub const REGION_FRAME_BITS: usize = FRAME_BITS - 9;
 /// Address bits of the words of 64 groups.
 pub const WORD_BITS: usize = GROUP_BITS - 6;
 /// Bits of the number of a line of the page list: 64 pages.
@@ -66,6 +70,7 @@ const _: () = {
     assert!(CONTEXTS == tideline_abi::geometry::RECALL_CONTEXTS);
     assert!(1 << TAG_BITS == tideline_abi::geometry::BI_TAGS);
     assert!(1 << DATA_BITS == tideline_abi::geometry::OUTSTANDING_LINES);
+    assert!(1 << (PAGE_BITS - GROUP_BITS) == tideline_abi::geometry::REGION_PAGES);
     assert!(1 << ENTRY_BITS == tideline_abi::geometry::MISS_ENTRIES);
 };
 
@@ -127,6 +132,23 @@ pub struct ResultBits {
     pub errors: Bits<ERROR_BITS>,
     /// A write that set the dirty bit of its line.
     pub newly_dirty: Bit,
+}
+
+/// An entry of the region table.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct RegionEntryBits {
+    /// The lines of the region go to memory past the descriptors.
+    pub plain: Bit,
+    /// Frame of its first page, in regions of 512 frames.
+    pub frame: Bits<REGION_FRAME_BITS>,
+}
+
+/// Every field complemented: what a colliding read of a memory gives.
+impl std::ops::Not for RegionEntryBits {
+    type Output = Self;
+    fn not(self) -> Self {
+        Self { plain: !self.plain, frame: !self.frame }
+    }
 }
 
 /// A request without data, its address decoded.

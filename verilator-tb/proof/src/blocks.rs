@@ -31,9 +31,12 @@ macro_rules! for_each_block {
             miss_entry: miss_entry::MissEntry;
             miss_unit: miss_unit::MissUnit<2>, misses;
             page_list: page_list::PageList;
+            plain_path: plain_path::PlainPath;
             range_walker: range_walker::RangeWalker;
             recall_engine: recall_engine::RecallEngine, recalls;
             recall_table: recall_table::RecallTable, pages;
+            region_lookup: region_lookup::RegionLookup, regions_of_a_queue;
+            region_table: region_table::RegionTable, regions;
             resolve: resolve::Resolve;
             responder: responder::Responder;
             slot_arbiter: slot_arbiter::SlotArbiter<2>;

@@ -9,7 +9,8 @@ use tideline_rtl::blocks::types::SlotBits;
 use tideline_rtl::blocks::{
     axi_front::AxiFront, command_executor::CommandExecutor, csr::Csr,
     descriptor_pipeline::DescriptorPipeline, log_ring::LogRing, miss_unit::MissUnit,
-    recall_engine::RecallEngine, recall_table::RecallTable, spool::Spool,
+    recall_engine::RecallEngine, recall_table::RecallTable, region_lookup::RegionLookup,
+    region_table::RegionTable, spool::Spool,
 };
 
 /// Known commands whose operands fit the window, or miss it by little.
@@ -87,6 +88,22 @@ pub fn pages(kernel: &mut RecallTable, stimulus: &mut Stimulus) {
     ] {
         *context = bits(stimulus.below(8));
     }
+}
+
+/// Few regions, few writes.
+pub fn regions_of_a_queue(kernel: &mut RegionLookup, stimulus: &mut Stimulus) {
+    kernel.region.next = bits(stimulus.below(4));
+    kernel.write_region.next = bits(stimulus.below(4));
+    kernel.write.next = stimulus.below(8) == 0;
+}
+
+/// Few regions, few writes, cleared once in a while.
+pub fn regions(kernel: &mut RegionTable, stimulus: &mut Stimulus) {
+    kernel.init_pages.next = bits(stimulus.below(8000));
+    kernel.req_region.next = bits(stimulus.below(4));
+    kernel.rwd_region.next = bits(stimulus.below(4));
+    kernel.region.next = bits(stimulus.below(4));
+    kernel.write.next = stimulus.below(8) == 0;
 }
 
 /// A small ring that runs, and is emptied now and then.
