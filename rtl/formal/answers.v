@@ -1,12 +1,12 @@
 // Invariants 14 and 7 of the line protocol, by counting: what a slot promises is sent exactly once, and nothing else.
 //
-// On NDR: messages that entered the pipeline and wait for their answer = answers in the pipeline, in the chains of the miss
-// unit, in the queues and on the channel. On DRS likewise for reads. The queues of answers never overflow, so no answer is
-// lost; a write's completion is sent only for writes whose slot was committed, and only as often; the places of write
-// data are neither lost nor given out twice.
+// On NDR: messages that entered the pipeline, or went past it, and wait for their answer = answers in the pipeline, in the
+// chains of the miss unit, in the queues and on the channel. On DRS likewise for reads. The queues of answers never
+// overflow, so no answer is lost; a write's completion is sent only for writes whose slot was committed, and only as often;
+// the places of write data are neither lost nor given out twice. And the way past the pipeline counts the writes in it right.
 //
-// Real: front end, pipeline, decision, responder, memory port, their wiring. Free: every input but as said, the recall
-// engine, the miss unit, commands, descriptors, the contents of queues.
+// Real: front end, pipeline, the way past it, decision, responder, memory port, their wiring. Free: every input but as said,
+// the recall engine, the miss unit, commands, descriptors, what the region table says, the contents of queues.
 // Assumed: device memory answers only what it was asked, with the ID; the arbiter grants one of those that offer
 // (proof `slot_arbiter`); the miss unit replays only slots that it was given, as often as it was given them, and lets only
 // page slots pass (proof `miss_unit`); recall engine and spool offer page slots as such.
@@ -22,7 +22,10 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire [`ENTRY_BITS-1:0] slot_entry, fill_entry, e1, e2, e3, e4, e5, e6;
     wire v1, v2, v3, v4, v5, v6, commit_7, miss_7;
     wire [SLOT-1:0] s1, s2, s3, s4, s5, s6, s7;
-    wire [`RESULT_BITS-1:0] r7;
+    wire [`RESULT_BITS-1:0] r7, result;
+    wire out, req_past, rwd_past;
+    wire [SLOT-1:0] out_slot;
+    wire [8:0] counted;
     wire ndr_out, ndr_spare, drs_out, drs_spare;
     wire [15:0] decided, written, orders, pending, places, empty, reads, read_pending, head;
     wire [7:0] data_in, data_at;
@@ -39,6 +42,8 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.replay_granted (replay_granted),
         .\snooper.slot_valid (slot_valid), .\snooper.slot (slot), .\snooper.slot_entry (slot_entry), .\snooper.page_slot (page_slot),
         .\snooper.fill_slot (fill_slot), .\snooper.fill_entry (fill_entry), .\snooper.replay_slot (replay_slot),
+        .\plain.result_valid (out), .\plain.result_slot (out_slot), .\plain.result (result), .\plain.req_taken (req_past),
+        .\plain.rwd_taken (rwd_past), .\plain.writes_q (counted),
         .\pipeline.valid_1_q (v1), .\pipeline.valid_2_q (v2), .\pipeline.valid_3_q (v3), .\pipeline.valid_4_q (v4), .\pipeline.valid_5_q (v5),
         .\pipeline.valid_6_q (v6), .\pipeline.commit_7_q (commit_7), .\pipeline.miss_7_q (miss_7),
         .\pipeline.slot_1_q (s1), .\pipeline.slot_2_q (s2), .\pipeline.slot_3_q (s3), .\pipeline.slot_4_q (s4), .\pipeline.slot_5_q (s5),
@@ -112,20 +117,25 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     end
 
     // What the host is owed, counted where a message becomes a slot and at the channels.
+    wire past = req_past || rwd_past;
     wire enters = slot_valid && !replay_granted && !is_fill(slot_entry);
     reg [9:0] ndr_owed = 0, drs_owed = 0;
     always @(posedge clk) begin
-        ndr_owed <= rst ? 0 : ndr_owed + (enters && on_ndr(slot)) - (ndr_valid && ndr_ready);
-        drs_owed <= rst ? 0 : drs_owed + (enters && on_drs(slot)) - (drs_valid && drs_ready);
+        ndr_owed <= rst ? 0 : ndr_owed + (enters && on_ndr(slot)) + past - (ndr_valid && ndr_ready);
+        drs_owed <= rst ? 0 : drs_owed + (enters && on_drs(slot)) + (past && on_drs(out_slot)) - (drs_valid && drs_ready);
     end
 
     // The stations of a promise, each with its own count: pipeline and chains, memory, queues.
     wire in_read = enters && on_drs(slot);
     wire in_write = enters && writes(slot);
     wire in_other = enters && on_ndr(slot) && !on_drs(slot) && !writes(slot);
-    wire out_read = commit_7 && on_drs(s7);
-    wire out_write = commit_7 && writes(s7);
-    wire out_other = commit_7 && on_ndr(s7) && !on_drs(s7) && !writes(s7);
+    // What leaves the pipeline, and what has a result: that, or a message that goes past it.
+    wire end_read = commit_7 && on_drs(s7);
+    wire end_write = commit_7 && writes(s7);
+    wire end_other = commit_7 && on_ndr(s7) && !on_drs(s7) && !writes(s7);
+    wire out_read = out && on_drs(out_slot);
+    wire out_write = out && writes(out_slot);
+    wire out_other = out && on_ndr(out_slot) && !on_drs(out_slot) && !writes(out_slot);
     wire out_ndr = out_read || out_other;
     // Each count beside what it is made of, two by two: a sum of many is beyond a solver.
     reg [9:0] n_pipe = 0, n_rest = 0, n_reads = 0, n_writes = 0, n_others = 0;  // pipeline = reads + rest, rest = writes + others
@@ -133,11 +143,11 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     reg [9:0] n_orders = 0, n_pending = 0, n_placed = 0;  // memory = orders + pending, placed = writes + orders
     reg [9:0] n_read = 0, n_empty = 0, n_lines = 0, n_data = 0, n_full = 0;  // read = empty + full, full = lines + data
     always @(posedge clk) begin
-        n_pipe <= rst ? 0 : n_pipe + (in_read || in_write || in_other) - (out_read || out_write || out_other);
-        n_rest <= rst ? 0 : n_rest + (in_write || in_other) - (out_write || out_other);
-        n_reads <= rst ? 0 : n_reads + in_read - out_read;
-        n_writes <= rst ? 0 : n_writes + in_write - out_write;
-        n_others <= rst ? 0 : n_others + in_other - out_other;
+        n_pipe <= rst ? 0 : n_pipe + (in_read || in_write || in_other) - (end_read || end_write || end_other);
+        n_rest <= rst ? 0 : n_rest + (in_write || in_other) - (end_write || end_other);
+        n_reads <= rst ? 0 : n_reads + in_read - end_read;
+        n_writes <= rst ? 0 : n_writes + in_write - end_write;
+        n_others <= rst ? 0 : n_others + in_other - end_other;
         n_after <= rst ? 0 : n_after + (out_read || out_write || out_other) - (decided_pop || written_pop);
         n_memory <= rst ? 0 : n_memory + out_write - done;
         n_queues <= rst ? 0 : n_queues + out_ndr + done - (decided_pop || written_pop);
@@ -145,11 +155,11 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         n_written <= rst ? 0 : n_written + done - written_pop;
         n_orders <= rst ? 0 : n_orders + out_write - order_leaves;
         n_pending <= rst ? 0 : n_pending + write_line - line_b;
-        n_placed <= rst ? 0 : n_placed + in_write - order_leaves;
+        n_placed <= rst ? 0 : n_placed + in_write + rwd_past - order_leaves;
         n_read <= rst ? 0 : n_read + out_read - (empty_pop || data_pop);
-        n_empty <= rst ? 0 : n_empty + (out_read && r7[`RESULT_DATA] != 1) - empty_pop;
-        n_full <= rst ? 0 : n_full + (out_read && r7[`RESULT_DATA] == 1) - data_pop;
-        n_lines <= rst ? 0 : n_lines + (out_read && r7[`RESULT_DATA] == 1) - line_r;
+        n_empty <= rst ? 0 : n_empty + (out_read && result[`RESULT_DATA] != 1) - empty_pop;
+        n_full <= rst ? 0 : n_full + (out_read && result[`RESULT_DATA] == 1) - data_pop;
+        n_lines <= rst ? 0 : n_lines + (out_read && result[`RESULT_DATA] == 1) - line_r;
         n_data <= rst ? 0 : n_data + line_r - data_pop;
     end
     wire [6:0] p = {commit_7 || miss_7, v6 && !is_fill(e6), v5 && !is_fill(e5), v4 && !is_fill(e4), v3 && !is_fill(e3),
@@ -167,6 +177,13 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     always @(posedge clk) if (started && !rst) begin
         assert (!(commit_7 && miss_7));
         if (commit_7) assert (r7[`RESULT_HAS_NDR] == on_ndr(s7) && (r7[`RESULT_DATA] != 0) == on_drs(s7));
+        // One result in a cycle: of the pipeline, or of one message that goes past it.
+        assert (out == (commit_7 || past) && !(commit_7 && past) && !(req_past && rwd_past));
+        if (out) assert (result[`RESULT_HAS_NDR] == on_ndr(out_slot) && (result[`RESULT_DATA] != 0) == on_drs(out_slot));
+        if (commit_7) assert (out_slot == s7 && result == r7);
+        if (req_past) assert (out_slot[`SLOT_KIND] == 0);
+        if (rwd_past) assert (writes(out_slot));
+        assert (counted == n_writes);
         // What each station holds.
         assert (n_reads == ones(p_reads) + chained_reads);
         assert (n_writes == ones(p_writes) + chained_writes);

@@ -1,8 +1,9 @@
-// Slot arbiter: at most one grant, only to an offered slot of a page that is not held; a row operation stays four slots away
-// from any of its set. And whoever stays offered with one page that is not held is granted: a line operation in the 64th
-// cycle at the latest, a row operation (page slot, fill, replay of a page slot) in the 475th.
+// Slot arbiter: at most one grant, only to an offered slot of a page that is not held, none without `enter`; a row operation
+// stays four slots away from any of its set. And whoever stays offered with one page that is not held is granted: a line
+// operation in the 64th cycle with `enter` at the latest, a row operation (page slot, fill, replay of a page slot) in the 475th.
+// Cycles without `enter` cost nobody anything, however many there are and wherever they lie.
 //
-// Why: a rank, the cycles that are left at most, falls in every cycle. Of a line operation: whoever goes first goes once, and a
+// Why: a rank, the cycles with `enter` that are left at most, falls in every one of them, and rises in no other. Of a line operation: whoever goes first goes once, and a
 // row of the set blocks it for four cycles; a claim of its set by a row lasts ten at most (four until the set is empty, five
 // that precede the owner), and between two claims there are twelve cycles, of which a row blocks four. Of a row
 // operation: its own claim empties the set; before it two others may claim, and again after each time that the
@@ -10,7 +11,8 @@
 //
 // Free: everything but what a requester is: 0 to 2 offer lines, 3 rows. Assumed of the one that is watched: it stays.
 module slot_arbiter #(parameter P = `PAGE_BITS, S = `SET_BITS) (
-    input clk, input rst, input [5:0] request, input [5:0] rows, input [6*P-1:0] pages, input [3:0] hold, input [4*P-1:0] held
+    input clk, input rst, input [5:0] request, input [5:0] rows, input [6*P-1:0] pages, input [3:0] hold, input [4*P-1:0] held,
+    input enter
 );
     wire [5:0] grant, claim, claim_last;
     wire [5:0] older0, older1, older2, older3, older4, older5;
@@ -18,7 +20,7 @@ module slot_arbiter #(parameter P = `PAGE_BITS, S = `SET_BITS) (
     wire [S-1:0] past0, past1, past2, past3, claim_set;
     wire [1:0] turn;
     tideline_slot_arbiter arbiter (
-        .clk(clk), .rst(rst), .request(request), .rows(rows), .grant(grant), .hold(hold),
+        .clk(clk), .rst(rst), .request(request), .rows(rows), .grant(grant), .hold(hold), .enter(enter),
         .page0(pages[0 +: P]), .page1(pages[P +: P]), .page2(pages[2*P +: P]), .page3(pages[3*P +: P]), .page4(pages[4*P +: P]),
         .page5(pages[5*P +: P]),
         .hold_page0(held[0 +: P]), .hold_page1(held[P +: P]), .hold_page2(held[2*P +: P]), .hold_page3(held[3*P +: P]),
@@ -51,7 +53,7 @@ module slot_arbiter #(parameter P = `PAGE_BITS, S = `SET_BITS) (
         waiting <= !rst && waits && !grant[watched];
         last_page <= page;
         last_row <= row;
-        waited <= rst || !waits || grant[watched] ? 0 : waited + 1;
+        waited <= rst || !waits || grant[watched] ? 0 : waited + enter;
     end
     always @* if (started && waiting) assume (offered && page == last_page && row == last_row);
 
@@ -94,7 +96,7 @@ module slot_arbiter #(parameter P = `PAGE_BITS, S = `SET_BITS) (
     wire [S-1:0] granted_set = granted_page;
     integer i, j, k;
     always @(posedge clk) if (started && !rst) begin
-        assert ((grant & (grant - 1)) == 0 && (grant & ~request) == 0);
+        assert ((grant & (grant - 1)) == 0 && (grant & ~request) == 0 && (enter || grant == 0));
         if (|grant[3:0]) assert (!is_held(granted_page));
         if (|grant) assert (left(granted_set, past_row) == 0);
         if (|(grant & rows)) assert (left(granted_set, past_valid) == 0);

@@ -134,6 +134,7 @@ fn sizes() -> String {
         ("ORDER", WriteOrderBits::descriptor()),
         ("WRITE", WriteBits::descriptor()),
         ("TAG", TagBits::descriptor()),
+        ("REQUEST", RequestBits::descriptor()),
         ("ADDRESS", AxiWriteBits::descriptor()),
     ] {
         let TypeKind::Composite(fields) = descriptor.kind else { continue };
