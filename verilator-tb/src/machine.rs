@@ -8,7 +8,7 @@ use crate::host::{self, OrderlyConfig, OrderlyError, OrderlyHost};
 use crate::rtl_device::{DeviceError, RtlConfig, RtlDevice};
 use std::os::fd::RawFd;
 use tideline_abi::attach::Attach;
-use tideline_abi::cxl::{Channels, Line};
+use tideline_abi::cxl::{Channels, Line, M2sBirsp, RspOpcode};
 use tideline_abi::geometry::{LINE_BYTES, PAGE_BYTES, WINDOW_PAGES};
 use tideline_abi::regs::{BAR0_BYTES, Status};
 use tideline_driver::vfio::VfioCarrier;
@@ -95,13 +95,16 @@ impl LineDevice for RtlDevice {
 pub struct ModelInMachine {
     /// The model.
     pub model: ModelDevice,
+    /// The link has no snoops: they are answered here, as by the front of that attach.
+    snoops_stay: bool,
     steps: u64,
 }
 
 impl ModelInMachine {
     /// A model fresh from power-on.
     pub fn new(attach: Attach) -> Self {
-        Self { model: ModelDevice::with_attach(attach), steps: 0 }
+        let snoops_stay = attach == Attach::Axi;
+        Self { model: ModelDevice::with_attach(attach), snoops_stay, steps: 0 }
     }
 }
 
@@ -112,6 +115,11 @@ impl LineDevice for ModelInMachine {
     fn tick(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
         self.steps += 1;
         self.model.tick(channels);
+        if self.snoops_stay {
+            let answers =
+                channels.s2m_bisnp.drain(..).map(|snoop| M2sBirsp::whole(&snoop, RspOpcode::BiRspI));
+            channels.m2s_birsp.extend(answers);
+        }
         Ok(())
     }
     fn read32(&mut self, channels: &mut Channels, offset: u32) -> Result<u32, DeviceError> {

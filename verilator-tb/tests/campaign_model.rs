@@ -30,6 +30,15 @@ fn few_pages_many_pages_and_every_pace() {
 }
 
 #[test]
+fn a_plain_region_among_other_pages() {
+    for seed in 400..404 {
+        let config = Config { region: true, pages: 24, progress: 0, ..Config::new(seed, 100_000) };
+        let summary = pass(&config);
+        assert!(summary.software.regions > 2, "{summary}");
+    }
+}
+
+#[test]
 fn the_same_seed_does_the_same() {
     let config = Config { progress: 0, ..Config::new(7, 50_000) };
     assert_eq!(format!("{}", pass(&config)), format!("{}", pass(&config)));

@@ -66,6 +66,19 @@ fn few_pages_many_pages_and_every_pace() {
 }
 
 #[test]
+fn a_plain_region_among_other_pages() {
+    for seed in 400..402 {
+        // More requests than there are places for answers: lines of the region wait at the head of their queue.
+        let levels = [Levels::default(), Levels { rate: 2048, outstanding: 600, ..Levels::default() }]
+            [seed as usize % 2];
+        let config = Config { region: true, pages: 24, levels, progress: 0, ..Config::new(seed, 250_000) };
+        let summary = pass(&RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES), &config);
+        println!("{summary}");
+        assert!(summary.plain > 1_000 && summary.software.regions > 2, "{summary}");
+    }
+}
+
+#[test]
 fn the_rtl_shrugs_off_violations() {
     for seed in 200..204 {
         let violations = Violations { illegal: true, stray: true, outside: true, wrong: true, lost: false };

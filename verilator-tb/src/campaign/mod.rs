@@ -42,7 +42,7 @@ use rand_chacha::ChaCha8Rng;
 use software::{Layout, Software};
 use tideline_abi::command::flag;
 use tideline_abi::cxl::{Channels, NdrOpcode};
-use tideline_abi::geometry::{LINES_PER_PAGE, MAX_PAGES, PAGE_BYTES};
+use tideline_abi::geometry::{LINES_PER_PAGE, MAX_PAGES, PAGE_BYTES, REGION_PAGES};
 use tideline_abi::regs::{
     DescriptorBase, ErrorBits, Frames, RecallTimeout, SpoolBase, Status, TableInit, WindowBaseHi,
     WindowBaseLo, WindowSize, error_bit,
@@ -57,8 +57,10 @@ pub struct Config {
     pub seed: u64,
     /// Requests of the host until it ends.
     pub requests: u64,
-    /// Pages that play.
+    /// Pages that play, beside those of the region.
     pub pages: u32,
+    /// A region of 512 pages plays too, and is plain most of the time.
+    pub region: bool,
     /// Chance of a command, in 1/1000 of the occasions (one every 32 cycles or so, if none runs).
     pub harvest_rate: u32,
     /// Function level resets in the middle.
@@ -80,6 +82,7 @@ impl Config {
             seed,
             requests,
             pages: 40,
+            region: false,
             harvest_rate: 300,
             resets: 3,
             levels: Levels::default(),
@@ -121,6 +124,7 @@ struct Campaign<'a> {
     rng: ChaCha8Rng,
     counters: Counters,
     slots: u64,
+    plain: u64,
     copies: u64,
     last_answer: (u64, u64),
 }
@@ -128,8 +132,8 @@ struct Campaign<'a> {
 impl<'a> Campaign<'a> {
     fn new(device: &mut impl Dut, config: &'a Config) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(config.seed ^ 0x7469_6465);
-        let layout = layout(&mut rng, config.pages);
-        let frames: Vec<_> = layout.frames.iter().flat_map(|&f| f..f + config.pages).collect();
+        let layout = layout(&mut rng, config);
+        let frames: Vec<_> = layout.all_frames().collect();
         let oracle = Oracle::new(&layout.pages, &frames, |frame, line| device.memory_line(frame, line));
         let grant_exclusive = rng.random();
         let host = NastyHost::new(
@@ -157,6 +161,7 @@ impl<'a> Campaign<'a> {
             rng,
             counters: Counters::default(),
             slots: 0,
+            plain: 0,
             copies: 0,
             last_answer: (0, 0),
         }
@@ -186,6 +191,7 @@ impl<'a> Campaign<'a> {
             software: self.counters,
             log: self.log.as_ref().map(|log| log.counters),
             slots: self.slots,
+            plain: self.plain,
             copies: self.copies,
         })
     }
@@ -211,9 +217,10 @@ impl<'a> Campaign<'a> {
         self.host.freeze(true);
         software.quiet(true);
         let mut first = 0;
-        for at in 1..=self.config.pages {
+        let count = self.layout.pages.len() as u32;
+        for at in 1..=count {
             let pages = &self.layout.pages;
-            let apart = at == self.config.pages || pages[at as usize] != pages[at as usize - 1] + 1;
+            let apart = at == count || pages[at as usize] != pages[at as usize - 1] + 1;
             if apart {
                 software.map(device, &mut self.host, first, at);
                 self.software = Some(software);
@@ -239,7 +246,7 @@ impl<'a> Campaign<'a> {
         self.committed()?;
         self.check_ownership(device)?;
         if self.host.now().is_multiple_of(16) {
-            let line = self.rng.random_range(0..self.config.pages * LINES_PER_PAGE as u32);
+            let line = self.rng.random_range(0..self.lines());
             self.check_copy(device, line)?;
             self.check_alive()?;
         }
@@ -262,6 +269,7 @@ impl<'a> Campaign<'a> {
         self.slots += self.commits.len() as u64;
         for commit in self.commits.drain(..) {
             let Commit { slot, result, .. } = commit;
+            self.plain += slot.plain as u64;
             if let Some(log) = &mut self.log {
                 log.committed(&commit);
             }
@@ -289,12 +297,20 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
+    /// Lines that play.
+    fn lines(&self) -> u32 {
+        (self.layout.pages.len() * LINES_PER_PAGE) as u32
+    }
+
     /// Invariant 1. (A grant is in `writable` from its slot on, or from its arrival where slots are not shown.)
     fn check_ownership(&self, device: &impl Dut) -> Result<(), CampaignError> {
         let core = device.core().unwrap_or(&self.core);
         for (at, &page) in self.layout.pages.iter().enumerate() {
-            let owned = core.masks(page).owned;
-            let lines = self.host.writable(at as u32) & !owned;
+            let writable = self.host.writable(at as u32);
+            if writable == 0 || core.control(page).plain() {
+                continue;
+            }
+            let lines = writable & !core.masks(page).owned;
             if lines != 0 && !self.host.is_suspect(at as u32) {
                 return Err(CampaignError::NotOwned { page, lines });
             }
@@ -355,7 +371,7 @@ impl<'a> Campaign<'a> {
             software.harvest(device, &mut self.host, None, flags);
             self.settle(device)?;
         }
-        for line in 0..self.config.pages * LINES_PER_PAGE as u32 {
+        for line in 0..self.lines() {
             self.check_copy(device, line)?;
             let page = line / LINES_PER_PAGE as u32;
             if let PageMap::Local(frame) = self.host.oracle.map(page)
@@ -384,7 +400,7 @@ impl<'a> Campaign<'a> {
 
     fn explained_errors(&self) -> u32 {
         let Violations { illegal, stray, outside, wrong, lost } = self.config.violations;
-        let churn = !self.layout.churn.is_empty();
+        let churn = !self.layout.churn.is_empty() || !self.layout.region.is_empty();
         [
             (churn, error_bit::READ_UNMAPPED),
             (churn, error_bit::WRITE_UNMAPPED),
@@ -433,8 +449,8 @@ pub fn lockstep(core: &mut Core, commit: &Commit) -> Commit {
 
 /// Dirty and owned bit of the line of a slot; of a slot without a line, whatever the device shows.
 fn lane(core: &Core, commit: &Commit) -> (bool, bool) {
-    let Slot { kind, page, line, decodes, .. } = commit.slot;
-    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write);
+    let Slot { kind, page, line, decodes, plain, .. } = commit.slot;
+    let is_line = matches!(kind, SlotKind::Req | SlotKind::Write) && !plain;
     let masks = core.masks(page);
     let bit = |mask: u64| mask >> line & 1 == 1;
     if is_line && decodes { (bit(masks.dirty), bit(masks.owned)) } else { commit.lane }
@@ -451,8 +467,10 @@ const INIT_ZEROED: u32 = 0b11;
 /// Frames of device memory: what a campaign maps, the spool, a descriptor and a byte of the page list per page.
 pub const FRAMES: u32 = TABLES + (MAX_PAGES * 65 / PAGE_BYTES) as u32;
 
-/// Clusters of pages all over the window: neighbours, and pages that share low address bits.
-fn layout(rng: &mut ChaCha8Rng, count: u32) -> Layout {
+/// Clusters of pages all over the window: neighbours, and pages that share low address bits. The region, if there is one, comes in
+/// among them.
+fn layout(rng: &mut ChaCha8Rng, config: &Config) -> Layout {
+    let count = config.pages;
     let mut pages = std::collections::BTreeSet::new();
     pages.insert(WINDOW_PAGES - 1);
     while pages.len() < count as usize {
@@ -471,7 +489,18 @@ fn layout(rng: &mut ChaCha8Rng, count: u32) -> Layout {
     let first = rng.random_range(0..1000);
     let second = first + count + rng.random_range(0..100);
     let spool = second + count;
-    Layout { pages, frames: [first, second], churn: count / 2..count / 2 + count / 4, spool }
+    let mut layout = Layout {
+        pages,
+        frames: [first, second],
+        churn: count / 2..count / 2 + count / 4,
+        region: 0..0,
+        region_frames: [SPOOL - 2 * REGION_PAGES as u32, SPOOL - REGION_PAGES as u32],
+        spool,
+    };
+    if config.region {
+        layout.add_region(rng.random_range(0..WINDOW_PAGES / REGION_PAGES as u32 - 1));
+    }
+    layout
 }
 
 const _: () = assert!(PAGE_BYTES == 4096);

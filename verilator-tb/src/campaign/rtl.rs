@@ -115,6 +115,7 @@ fn probe(device: &RtlDevice) -> Option<Commit> {
         snp_type: p.snp_type.get(),
         grant_exclusive: p.grant_exclusive.get() != 0,
         flags: p.flags.get(),
+        plain: p.plain.get() != 0,
         recalled: p.recalled.get() != 0,
         frame: p.frame.get(),
         mask: p.mask.get(),

@@ -11,7 +11,7 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag, result_flag};
 use tideline_abi::cxl::Channels;
-use tideline_abi::geometry::BI_TAGS;
+use tideline_abi::geometry::{BI_TAGS, REGION_PAGES};
 use tideline_abi::regs::{Ctrl, Generation, Status as StatusRegister};
 use tideline_driver::Iova;
 
@@ -64,12 +64,51 @@ pub(super) struct Layout {
     pub(super) frames: [u32; 2],
     /// Pages (of the campaign) that are mapped and unmapped at random; the others stay.
     pub(super) churn: std::ops::Range<u32>,
+    /// Pages (of the campaign) of the region; none if there is no region.
+    pub(super) region: std::ops::Range<u32>,
+    /// First frame of each of the two sets of frames of the region.
+    pub(super) region_frames: [u32; 2],
     /// Base of the spool.
     pub(super) spool: u32,
 }
 
+impl Layout {
+    /// All pages of a region play.
+    pub(super) fn add_region(&mut self, number: u32) {
+        let first = number * REGION_PAGES as u32;
+        let pages = first..first + REGION_PAGES as u32;
+        self.pages.retain(|page| !pages.contains(page));
+        let at = self.pages.partition_point(|&page| page < first) as u32;
+        let singles = self.pages.len() as u32;
+        self.pages.splice(at as usize..at as usize, pages);
+        self.region = at..at + REGION_PAGES as u32;
+        // What is mapped and unmapped page by page lies on the larger side.
+        let churn = if at >= singles / 2 { 0 } else { self.region.end };
+        self.churn = churn..churn + singles / 4;
+        self.spool = self.region_frames[1] + REGION_PAGES as u32;
+    }
+
+    /// Where a page goes in one of the two sets of frames.
+    fn frame(&self, set: usize, page: u32) -> u32 {
+        if self.region.contains(&page) {
+            self.region_frames[set] + page - self.region.start
+        } else {
+            self.frames[set] + page - if page < self.region.start { 0 } else { self.region.len() as u32 }
+        }
+    }
+
+    /// Every frame that a page may go to.
+    pub(super) fn all_frames(&self) -> impl Iterator<Item = u32> + '_ {
+        (0..2).flat_map(move |set| (0..self.pages.len() as u32).map(move |page| self.frame(set, page)))
+    }
+}
+
 pub(super) struct Software {
     layout: Layout,
+    /// Pages of the region that are mapped.
+    mapped: std::ops::Range<u32>,
+    /// The region is plain.
+    plain: bool,
     queues: Queues,
     buffer: Iova,
     rng: ChaCha8Rng,
@@ -106,6 +145,8 @@ impl Software {
         queues.start(device, rng.random_range(2..=6), rng.random_range(2..=6));
         device.post_write32(Ctrl::OFFSET, 1 | (grant_exclusive as u32) << 1);
         Self {
+            mapped: layout.region.start..layout.region.start,
+            plain: false,
             layout,
             queues,
             buffer,
@@ -348,6 +389,7 @@ impl Software {
                     self.submit(device, host, Command { flags, page, count, ..Command::new(Opcode::Recall) });
                 }
             }
+            16 if !merging && self.wants_region_moved() => self.move_region(host),
             16.. if !merging => self.start_move(host),
             _ => {}
         }
@@ -355,7 +397,13 @@ impl Software {
 
     /// A stretch of the campaign's pages that is also one of the window's.
     fn random_run(&mut self) -> (u32, u32) {
-        let first = self.rng.random_range(0..self.count());
+        let mut first = self.rng.random_range(0..self.count());
+        // A TRACK or RECALL ends what is plain, so they come rarely to the region.
+        if self.layout.region.contains(&first) && !self.rng.random_ratio(1, 64) {
+            let region = &self.layout.region;
+            let other = first % (self.count() - region.len() as u32);
+            first = if other < region.start { other } else { other + region.len() as u32 };
+        }
         let mut end = first + 1;
         let most = first + self.rng.random_range(1..=16);
         let pages = &self.layout.pages;
@@ -391,9 +439,30 @@ impl Software {
         host.oracle.hold(first, end);
         let opcode = if local { Opcode::Unmap } else { Opcode::Map };
         let set = self.rng.random_range(0..2);
-        let arg = if local { 0 } else { (self.layout.frames[set] + first) as u64 };
+        let arg = if local { 0 } else { self.layout.frame(set, first) as u64 };
         let page = pages[first as usize];
         self.held = Some(Command { page, count: end - first, arg, ..Command::new(opcode) });
+    }
+
+    /// At once if it is not plain; rarely else.
+    fn wants_region_moved(&mut self) -> bool {
+        !self.layout.region.is_empty() && (!self.plain || self.rng.random_ratio(1, 32))
+    }
+
+    /// Unmaps what is mapped of the region, or maps all of it: plain, most of the time.
+    fn move_region(&mut self, host: &mut NastyHost) {
+        let (pages, opcode, flags, arg) = if self.mapped.is_empty() {
+            let set = self.rng.random_range(0..2);
+            let flags = if self.rng.random_ratio(4, 5) { flag::MAP_PLAIN } else { 0 };
+            let region = self.layout.region.clone();
+            let arg = self.layout.frame(set, region.start);
+            (region, Opcode::Map, flags, arg as u64)
+        } else {
+            (self.mapped.clone(), Opcode::Unmap, 0, 0)
+        };
+        host.oracle.hold(pages.start, pages.end);
+        let (page, count) = (self.layout.pages[pages.start as usize], pages.len() as u32);
+        self.held = Some(Command { flags, page, count, arg, ..Command::new(opcode) });
     }
 
     fn try_move(&mut self, device: &mut impl Dut, host: &mut NastyHost, command: Command) {
@@ -413,6 +482,8 @@ impl Software {
         for page in first..end {
             host.note_page(page, name(&command), command.flags, 0);
         }
+        let region = &self.layout.region;
+        self.plain &= opcode(&command) == Opcode::Harvest || first >= region.end || end <= region.start;
         match opcode(&command) {
             Opcode::Track => host.oracle.begin_track(begin, first, end, command.flags & flag::TRACK_SET != 0),
             Opcode::Map => host.oracle.begin_move(begin, first, end, Some(command.arg as u32)),
@@ -547,6 +618,11 @@ impl Software {
                     }
                     host.oracle.moved(page, verdict, map);
                 }
+                if self.layout.region.contains(&first) {
+                    self.mapped = if map { first..done } else { done..end };
+                    self.plain = command.flags & flag::MAP_PLAIN != 0 && self.mapped == self.layout.region;
+                    counters.regions += 1;
+                }
                 counters.moves += 1;
             }
         }
@@ -614,7 +690,9 @@ impl Software {
             let mask = masks[(page - first) as usize];
             host.note_page(page, "reported", command.flags, mask);
             host.oracle.report(page, mask, accessed, clear)?;
-            if recall {
+            // A plain page is none of a harvest's business, so what is not tracked in the region may be kept.
+            let perhaps_plain = self.layout.region.contains(&page) && host.oracle.track(page) != Some(true);
+            if recall && !perhaps_plain {
                 host.check_given_up(page, begin, false, "HARVEST")?;
             }
         }
@@ -714,8 +792,13 @@ impl Software {
     /// Maps a stretch of pages to the first set of frames.
     pub(super) fn map(&mut self, device: &mut impl Dut, host: &mut NastyHost, first: u32, end: u32) {
         let page = self.layout.pages[first as usize];
-        let arg = (self.layout.frames[0] + first) as u64;
-        self.submit(device, host, Command { page, count: end - first, arg, ..Command::new(Opcode::Map) });
+        let arg = self.layout.frame(0, first) as u64;
+        let flags = if self.layout.region == (first..end) { flag::MAP_PLAIN } else { 0 };
+        self.submit(
+            device,
+            host,
+            Command { flags, page, count: end - first, arg, ..Command::new(Opcode::Map) },
+        );
     }
 
     /// Tracks one page.

@@ -22,6 +22,8 @@ pub struct Counters {
     pub tracks: u64,
     /// MAP and UNMAP.
     pub moves: u64,
+    /// Of these those of the region.
+    pub regions: u64,
     /// ABORT sent.
     pub aborts: u64,
     /// Commands that were cut off.
@@ -51,6 +53,8 @@ pub struct Summary {
     pub log: Option<LogCounters>,
     /// Commit slots compared with the model.
     pub slots: u64,
+    /// Of these lines of a plain region, past the descriptors.
+    pub plain: u64,
     /// Clean copies compared with memory.
     pub copies: u64,
 }
@@ -120,10 +124,24 @@ impl Summary {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { device, seed, cycles, host, software: s, log, slots, copies } = self;
+        let Self { device, seed, cycles, host, software: s, log, slots, plain, copies } = self;
         writeln!(f, "{device}, seed {seed:#x}: {} requests in {cycles} cycles", host.requests())?;
         for &kind in RequestKind::ALL {
-            writeln!(f, "  {:<26}{:>12}", kind.label(), host.sent[kind as usize])?;
+            write!(f, "  {:<26}{:>12}", kind.label(), host.sent[kind as usize])?;
+            // The rows of the line table that answered it, and how often.
+            for (ndr, counts) in ["Cmp", "Cmp-S", "Cmp-E"].iter().zip(host.answers[kind as usize]) {
+                for (count, poison) in counts.iter().zip(["", " poison"]).filter(|(count, _)| **count > 0) {
+                    write!(f, "  {ndr}{poison} {count}")?;
+                }
+            }
+            writeln!(f)?;
+        }
+        for (state, counts) in ["Invalid", "Shared", "Exclusive", "Modified"].iter().zip(host.snooped) {
+            let [[data_gone, data_kept], [inv_gone, inv_kept]] = counts;
+            writeln!(
+                f,
+                "  snoop of {state:<17} BISnpData -> I {data_gone}, -> S {data_kept}; BISnpInv -> I {inv_gone}, -> S {inv_kept}"
+            )?;
         }
         let snoops: u64 = host.snooped.iter().flatten().flatten().sum();
         let sizes = host.snoop_sizes;
@@ -140,13 +158,13 @@ impl fmt::Display for Summary {
         )?;
         writeln!(
             f,
-            "  {} completions: {} harvests ({} continued, {} refused), {} lines reported, {} TRACK, {} MAP / UNMAP",
-            s.commands, s.harvests, s.partial, s.nacks, s.reported, s.tracks, s.moves
+            "  {} completions: {} harvests ({} continued, {} refused), {} lines reported, {} TRACK, {} MAP / UNMAP ({} of the region)",
+            s.commands, s.harvests, s.partial, s.nacks, s.reported, s.tracks, s.moves, s.regions
         )?;
         writeln!(f, "  {} ABORT, {} cut off, {} aside, {} resets", s.aborts, s.aborted, s.refused, s.resets)?;
         if let Some(LogCounters { rings, records, dropped }) = log {
             writeln!(f, "  {records} records in {rings} log rings, {dropped} dropped")?;
         }
-        write!(f, "  {slots} commit slots and {copies} clean copies compared")
+        write!(f, "  {slots} commit slots ({plain} past the descriptors) and {copies} clean copies compared")
     }
 }
