@@ -11,7 +11,7 @@ use tideline_abi::attach::Attach;
 use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode, RECORD_BYTES, Status, flag};
 use tideline_abi::cxl::Line;
 use tideline_abi::descriptor::Descriptor;
-use tideline_abi::geometry::{GROUP_PAGES, PAGE_BYTES};
+use tideline_abi::geometry::{GROUP_PAGES, PAGE_BYTES, REGION_PAGES};
 use tideline_abi::regs::{
     self, AttachKind, BAR0_BYTES, CapHead, CapTrack, Ctrl, DescriptorBase, ErrorBits, Frames, ID_VALUE, Id,
     IntrEnable, IntrState, Param0, Param1, SpoolBase, TableInit, Version, WindowBaseHi, WindowBaseLo,
@@ -442,11 +442,34 @@ impl<C: Carrier> Device<C> {
     /// [`Error::Command`] with `WrongState` at the first page that is mapped already; those below it are mapped
     /// then. Else as [`Device::execute`].
     pub fn map(&mut self, range: PageRange, frame: Frame) -> Result<(), Error> {
+        self.map_with(0, range, frame)
+    }
+
+    /// Maps whole regions of 512 pages to consecutive frames, as plain ones: until they are tracked, recalled or unmapped,
+    /// their lines go to memory past the descriptors (`docs/contract.md`, "Plain regions"). First page, number of pages and
+    /// frame must be multiples of [`REGION_PAGES`].
+    ///
+    /// Everything else is as with [`Device::map`]. A tracker of some of the pages makes the region an ordinary one, and so it
+    /// stays until it is unmapped.
+    ///
+    /// # Errors
+    /// [`Error::NotWholeRegions`]; [`Error::Command`] with `WrongState` at the first page that is mapped already; those
+    /// below it are mapped then, and the regions below its own are plain. Else as [`Device::execute`].
+    pub fn map_plain(&mut self, range: PageRange, frame: Frame) -> Result<(), Error> {
+        let values =
+            [("first page", range.first().0), ("number of pages", range.count()), ("frame", frame.0)];
+        if let Some(&(what, value)) = values.iter().find(|(_, v)| !v.is_multiple_of(REGION_PAGES as u32)) {
+            return Err(Error::NotWholeRegions { what, value });
+        }
+        self.map_with(flag::MAP_PLAIN, range, frame)
+    }
+
+    fn map_with(&mut self, flags: u8, range: PageRange, frame: Frame) -> Result<(), Error> {
         if !self.has_recall() {
             // What the CPU read of a page without a frame must not outlive it. No reading back: there is nothing to read.
             self.drop_lines(range)?;
         }
-        self.range_command(Opcode::Map, 0, range, frame.0.into())
+        self.range_command(Opcode::Map, flags, range, frame.0.into())
     }
 
     /// Unmaps pages. When it returns, the device no longer accesses their frames.

@@ -3,6 +3,7 @@
 use crate::carrier::CarrierError;
 use crate::{CommandId, Hpa, Offset, PageIndex, PageRange};
 use tideline_abi::command::{Opcode, Status};
+use tideline_abi::geometry::REGION_PAGES;
 
 /// An error of the driver.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +90,14 @@ pub enum Error {
         value: u64,
         /// The alignment.
         to: u64,
+    },
+    /// A plain map of something else than whole regions.
+    #[error("plain map: {what} {value} must be a multiple of {pages}, the pages of a region", pages = REGION_PAGES)]
+    NotWholeRegions {
+        /// What it is.
+        what: &'static str,
+        /// Its value.
+        value: u32,
     },
     /// Pages or lines outside the window.
     #[error("{count} pages from {first} on: the window has {pages} pages")]

@@ -184,6 +184,13 @@ tideline_status tideline_map(tideline_device device,
                              uint32_t count,
                              uint32_t first_frame);
 
+// Maps whole regions of 512 pages, as plain ones: until they are tracked or unmapped, their lines go to memory past the
+// descriptors. First page, count and first frame must be multiples of 512.
+tideline_status tideline_map_plain(tideline_device device,
+                                   uint32_t first_page,
+                                   uint32_t count,
+                                   uint32_t first_frame);
+
 // Unmaps pages. Their frames keep what was written.
 tideline_status tideline_unmap(tideline_device device, uint32_t first_page, uint32_t count);
 

@@ -106,6 +106,21 @@ pub extern "C" fn tideline_map(
     })
 }
 
+/// Maps whole regions of 512 pages, as plain ones: until they are tracked or unmapped, their lines go to memory past the
+/// descriptors. First page, count and first frame must be multiples of 512.
+#[unsafe(no_mangle)]
+pub extern "C" fn tideline_map_plain(
+    device: DeviceHandle,
+    first_page: u32,
+    count: u32,
+    first_frame: u32,
+) -> Status {
+    call(|| {
+        let range = PageRange::new(PageIndex(first_page), count)?;
+        with_device(device, |opened| Ok(opened.device.map_plain(range, Frame(first_frame))?))
+    })
+}
+
 /// Unmaps pages. Their frames keep what was written.
 #[unsafe(no_mangle)]
 pub extern "C" fn tideline_unmap(device: DeviceHandle, first_page: u32, count: u32) -> Status {

@@ -81,6 +81,7 @@ impl From<Error> for Failure {
             }
             Error::EmptyRange { .. }
             | Error::Unaligned { .. }
+            | Error::NotWholeRegions { .. }
             | Error::OverlappingRanges { .. }
             | Error::ReadsNotTracked { .. }
             | Error::NoReads

@@ -157,6 +157,16 @@ fn wrong_values_are_refused_in_words() {
     refused(tideline_map(device, 0, 0, 0), InvalidArgument, "name at least one page");
     refused(tideline_map(device, 65536, 1, 0), OutsideWindow, "the window has 65536 pages");
     refused(tideline_map(device, u32::MAX, 2, 0), OutsideWindow, "2 pages from page 4294967295 on");
+    refused(
+        tideline_map_plain(device, 513, 512, 0),
+        InvalidArgument,
+        "first page 513 must be a multiple of 512",
+    );
+    refused(tideline_map_plain(device, 512, 8, 0), InvalidArgument, "number of pages 8 must");
+    refused(tideline_map_plain(device, 512, 512, 100), InvalidArgument, "frame 100 must");
+    refused(tideline_map_plain(device, 0, 512, 512), WrongState, "at page 0");
+    ok(tideline_map_plain(device, 512, 512, 512));
+    ok(tideline_unmap(device, 512, 512));
     refused(tideline_unmap(device, 0, 8), StillTracked, "page 1 is tracked");
     refused(start(device, &[], 0).unwrap_err(), InvalidArgument, "no range");
     refused(start(device, &[(0, 2), (1, 1)], 0).unwrap_err(), InvalidArgument, "overlap at page 1");
