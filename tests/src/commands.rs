@@ -23,6 +23,7 @@ fn good(opcode: Opcode, buffer: &Buffer) -> Command {
 /// Flags that the command has.
 fn flags(opcode: Opcode) -> u8 {
     match opcode {
+        Opcode::Map => flag::MAP_PLAIN,
         Opcode::Track => flag::TRACK_SET | flag::TRACK_ACCESSED,
         Opcode::Recall => flag::RECALL_INVALIDATE,
         Opcode::Harvest => flag::HARVEST_RECALL | flag::HARVEST_CLEAR | flag::HARVEST_ACCESSED,

@@ -15,6 +15,7 @@ mod log;
 pub mod meddler;
 mod memory;
 mod partial;
+mod plain;
 mod queues;
 pub mod results;
 mod trackers;
@@ -32,6 +33,7 @@ pub use kv::*;
 pub use log::*;
 pub use memory::*;
 pub use partial::*;
+pub use plain::*;
 pub use queues::*;
 pub use trackers::*;
 pub use tracking::*;
@@ -95,6 +97,10 @@ macro_rules! every_body {
             partial_reports_that_fail
             partial_reset_between_parts
             partial_results
+            plain_maps_are_checked
+            plain_memory_is_memory
+            plain_pages_are_tracked
+            plain_regions_are_unmapped
             queues_wrap
             random_epochs
             ranges_are_checked
@@ -104,6 +110,7 @@ macro_rules! every_body {
             several_commands_in_flight
             stores_before_start_are_not_reported
             stores_between_commands
+            stores_while_a_plain_region_ends
             trackers_of_reads
             trackers_overlap
             trackers_share_pages
