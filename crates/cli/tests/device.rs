@@ -90,6 +90,10 @@ fn bench() {
         ("axi_hit_write_lines_per_cycle", 0.99),
         ("mixed_lines_per_cycle_during_harvest", 0.7),
         ("same_set_lines_per_cycle_during_harvest", 0.15),
+        ("plain_lines_per_cycle", 0.99),
+        ("plain_write_lines_per_cycle", 0.99),
+        ("plain_mixed_lines_per_cycle", 0.99),
+        ("plain_and_tracked_lines_per_cycle", 0.99),
         ("descriptor_fetches_outstanding", 16.0),
         ("harvest_loaded_records_per_cycle", 0.25),
         ("harvest_from_dram_records_per_cycle", 0.45),
@@ -110,6 +114,9 @@ fn bench() {
     }
     for (key, most) in [
         ("request_to_memory_cycles", 9.0),
+        ("plain_latency_cycles", 2.0),
+        ("plain_write_latency_cycles", 4.0),
+        ("plain_descriptor_reads", 0.0),
         ("added_latency_tracking_cycles", 0.0),
         ("max_wait_cycles", 64.0),
         ("clean_16gib_harvest_cycles", 256.0),
@@ -122,7 +129,13 @@ fn bench() {
         assert!(figure(key) <= most, "{key}: {results}");
     }
     // Nothing is met because nothing was measured.
-    for key in ["max_wait_cycles", "request_to_memory_cycles", "clean_16gib_harvest_cycles"] {
+    for key in [
+        "max_wait_cycles",
+        "request_to_memory_cycles",
+        "plain_latency_cycles",
+        "plain_write_latency_cycles",
+        "clean_16gib_harvest_cycles",
+    ] {
         assert!(figure(key) > 0.0, "{key}: {results}");
     }
     assert_eq!(figure("clean_harvest_pages"), (16_u64 << 30 >> 12) as f64, "{results}");

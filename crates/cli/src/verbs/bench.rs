@@ -8,6 +8,7 @@ mod axi;
 mod harvest;
 mod latency;
 mod misses;
+mod plain;
 mod rates;
 mod recall;
 mod runner;
@@ -54,6 +55,9 @@ const SNOOP_LATENCY: u64 = 100;
 /// included, over the same with tracking off.
 ///
 /// Descriptors: what a miss reads and writes in device memory, and that as a share of the lines of sequential traffic.
+///
+/// Plain regions: the same rates and the latency for pages that were mapped plain, whose descriptors are not in the cache, and
+/// with half of the requests of tracked pages, whose descriptors are. No descriptor may be read for a plain page.
 ///
 /// Harvest and recall: between the first and the last page or snoop, and from the doorbell to the completion. The harvest
 /// of a clean window is measured from the arrival of the command to its completion, over 16 GiB or what the window has of
@@ -122,6 +126,14 @@ struct Rtl {
     descriptor_writes_per_changed_miss: f64,
     descriptor_writes_per_clean_miss: f64,
     descriptor_fetches_outstanding: u64,
+    plain_lines_per_cycle: f64,
+    plain_write_lines_per_cycle: f64,
+    plain_mixed_lines_per_cycle: f64,
+    /// Half of each, half of them of tracked pages.
+    plain_and_tracked_lines_per_cycle: f64,
+    plain_latency_cycles: u64,
+    plain_write_latency_cycles: u64,
+    plain_descriptor_reads: u64,
     harvest_records_per_cycle: f64,
     harvest_resident_records_per_cycle: f64,
     harvest_loaded_records_per_cycle: f64,
@@ -188,6 +200,7 @@ fn measure() -> Result<Results> {
     harvest::against_one_set(&mut runner, &mut rtl)?;
     misses::measure(&mut runner, &mut rtl, others).context("misses")?;
     harvest::from_dram(&mut runner, &mut rtl, others).context("harvest from device memory")?;
+    plain::measure(&mut runner, &mut rtl).context("plain regions")?;
     harvest::clean(&config, machine, &mut rtl).context("harvest of a clean window")?;
     axi::measure(&config, machine, &mut rtl)?;
 

@@ -1,6 +1,6 @@
 //! Cycles of single requests: to memory, and what tracking adds.
 
-use super::runner::{PATIENCE, Runner, scattered};
+use super::runner::{PATIENCE, Runner, check_line, contents, scattered};
 use super::{REQUESTS, Rtl};
 use anyhow::{Context, Result, bail, ensure};
 use tideline_abi::command::flag;
@@ -10,46 +10,68 @@ use tideline_tb::LineDevice;
 /// Requests, one at a time.
 const SINGLE: u64 = 64;
 
+/// What a request does with memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Direction {
+    Read,
+    Write,
+}
+
 /// From the clock edge that takes a read to the one at which the device offers it to memory; the slowest of some.
 pub fn request_to_memory(runner: &mut Runner, rtl: &mut Rtl) -> Result<()> {
-    for n in 0..SINGLE {
-        let read = runner.read(scattered(n), n as u16, MetaValue::Shared);
-        let machine = runner.device.carrier_mut();
-        machine.channels.m2s_req.push_back(read);
-        let mut taken = None;
-        loop {
-            machine.device.tick(&mut machine.channels)?;
-            let now = machine.device.cycle();
-            if taken.is_none() && machine.channels.m2s_req.is_empty() {
-                taken = Some(now);
-            }
-            if machine.device.rtl.pins().m_axi_dram.arvalid.get() != 0 {
-                // The pins show what the next edge will see.
-                let cycles = now + 1 - taken.context("memory is read before the request was taken")?;
-                rtl.request_to_memory_cycles = rtl.request_to_memory_cycles.max(cycles);
-                break;
-            }
-            ensure!(taken.is_none_or(|cycle| now - cycle < PATIENCE), "a read does not reach memory");
-        }
-        super::runner::check_line(scattered(n), &finish_read(runner)?, 0)?;
+    for line in (0..SINGLE).map(scattered) {
+        let cycles = to_memory(runner, Direction::Read, line, 0)?;
+        rtl.request_to_memory_cycles = rtl.request_to_memory_cycles.max(cycles);
     }
     Ok(())
 }
 
-/// Waits for the answers of the one read under way.
-fn finish_read(runner: &mut Runner) -> Result<Line> {
+/// From the clock edge that takes a request of a line to the one at which the device offers it, or the first other one of
+/// its direction, to memory. A read must bring what the `written`-th write left.
+pub fn to_memory(runner: &mut Runner, direction: Direction, line: u64, written: u8) -> Result<u64> {
+    let reads = direction == Direction::Read;
+    let read = runner.read(line, 0, MetaValue::Shared);
+    let write = runner.write(line, 0, contents(line, written));
+    let machine = runner.device.carrier_mut();
+    let channels = &mut machine.channels;
+    if reads {
+        channels.m2s_req.push_back(read)
+    } else {
+        channels.m2s_rwd.push_back(write)
+    }
+    let mut taken = None;
+    let cycles = loop {
+        machine.device.tick(&mut machine.channels)?;
+        let now = machine.device.cycle();
+        if taken.is_none() && machine.channels.m2s_req.is_empty() && machine.channels.m2s_rwd.is_empty() {
+            taken = Some(now);
+        }
+        let dram = &machine.device.rtl.pins().m_axi_dram;
+        let offered = if reads { dram.arvalid.get() } else { dram.awvalid.get() };
+        if offered != 0 {
+            // The pins show what the next edge will see.
+            break now + 1 - taken.context("memory is accessed before the request was taken")?;
+        }
+        ensure!(taken.is_none_or(|cycle| now - cycle < PATIENCE), "a request does not reach memory");
+    };
+    if let Some(data) = finish(runner, reads)? {
+        check_line(line, &data, written)?;
+    }
+    Ok(cycles)
+}
+
+/// Waits for the answers of the one request under way.
+fn finish(runner: &mut Runner, reads: bool) -> Result<Option<Line>> {
     let machine = runner.device.carrier_mut();
     let begin = machine.device.cycle();
     while machine.device.cycle() - begin < PATIENCE {
-        if !machine.channels.s2m_ndr.is_empty()
-            && let Some(drs) = machine.channels.s2m_drs.pop_front()
-        {
+        if !machine.channels.s2m_ndr.is_empty() && machine.channels.s2m_drs.is_empty() != reads {
             machine.channels.s2m_ndr.clear();
-            return Ok(drs.data);
+            return Ok(machine.channels.s2m_drs.pop_front().map(|drs| drs.data));
         }
         machine.device.tick(&mut machine.channels)?;
     }
-    bail!("a read is not answered after {PATIENCE} cycles")
+    bail!("a request is not answered after {PATIENCE} cycles")
 }
 
 /// What tracking adds to the one of these requests to which it adds most: the same ones with the pages tracked, no line

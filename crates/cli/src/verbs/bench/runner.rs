@@ -120,7 +120,7 @@ impl Runner {
     }
 
     /// A write from a host without a copy: it needs no grant before.
-    fn write(&self, line: u64, tag: u16, data: Line) -> M2sRwd {
+    pub fn write(&self, line: u64, tag: u16, data: Line) -> M2sRwd {
         M2sRwd {
             opcode: RwdOpcode::MemWr as u8,
             addr: self.addr(line),

@@ -179,6 +179,26 @@ fn groups(rtl: &Rtl) -> Vec<(&'static str, Vec<Row>)> {
             ],
         ),
         (
+            "Plain regions, no descriptor in the cache",
+            vec![
+                rate("reads, lines per cycle", rtl.plain_lines_per_cycle, full()),
+                rate("writes", rtl.plain_write_lines_per_cycle, full()),
+                rate("half of each", rtl.plain_mixed_lines_per_cycle, full()),
+                rate(
+                    "half of each, half of all in tracked pages",
+                    rtl.plain_and_tracked_lines_per_cycle,
+                    full(),
+                ),
+                count("descriptors read", rtl.plain_descriptor_reads as f64, Most(0.0)),
+                count("read taken to offered to memory, cycles", rtl.plain_latency_cycles as f64, Most(2.0)),
+                count(
+                    "write taken to offered to memory, cycles",
+                    rtl.plain_write_latency_cycles as f64,
+                    Target::None,
+                ),
+            ],
+        ),
+        (
             "Harvest, records per cycle",
             vec![
                 rate("resident, alone", rtl.harvest_resident_records_per_cycle, Least(1.0)),
