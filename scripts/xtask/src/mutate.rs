@@ -20,8 +20,17 @@ use tideline_rtl::blocks;
 use tideline_rtl::verilog::emit;
 
 /// The tests that have to notice.
-const CAMPAIGN: &[&str] =
-    &["test", "--package", "tideline-tb", "--test", "campaign_rtl", "--test", "campaign_axi"];
+const CAMPAIGN: &[&str] = &[
+    "test",
+    "--package",
+    "tideline-tb",
+    "--test",
+    "campaign_rtl",
+    "--test",
+    "campaign_axi",
+    "--test",
+    "plain_regions",
+];
 /// A run that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(1800);
 /// Longest message in the table, in characters.

@@ -59,7 +59,8 @@ const FRONT: &str = "tideline_axi_front";
 
 /// Where the front end offers the request with data at the head of its queue.
 const RWD_OFFER: &str =
-    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (place_valid || rwd_conflict);";
+    "assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && ndr_ok && (place_valid ||
+            rwd_conflict);";
 
 fn patch(module: &'static str, anchor: &'static str, replacement: impl Into<String>) -> Patch {
     Patch { module, anchor, replacement: replacement.into() }
@@ -135,7 +136,7 @@ pub fn all() -> Vec<Mutation> {
                     SNOOPER,
                     RWD_OFFER,
                     "reg [6:0] mutation_clock;\n    always @(posedge clk) mutation_clock <= rst ? 7'd0 : mutation_clock + \
-                     7'd1;\n    assign rwd_offer = writes_out_valid && !rwd_illegal && (place_valid || rwd_conflict) && mutation_clock[6];",
+                     7'd1;\n    assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && (place_valid || rwd_conflict) && mutation_clock[6];",
                 ),
             ],
         },
@@ -148,7 +149,7 @@ pub fn all() -> Vec<Mutation> {
                 patch(
                     SNOOPER,
                     RWD_OFFER,
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (rwd_conflict || (place_valid && !mutation_hold));",
+                    "assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && ndr_ok && (rwd_conflict || (place_valid && !mutation_hold));",
                 ),
             ],
         },
@@ -161,7 +162,7 @@ pub fn all() -> Vec<Mutation> {
                 patch(
                     SNOOPER,
                     RWD_OFFER,
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal && ndr_ok && (rwd_conflict ? !mutation_hold : place_valid);",
+                    "assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && ndr_ok && (rwd_conflict ? !mutation_hold : place_valid);",
                 ),
             ],
         },
@@ -270,6 +271,21 @@ pub fn all() -> Vec<Mutation> {
                 "assign write_ends = write_order_out_valid && write_done_q[write_head_q];",
                 "assign write_ends = write_order_out_valid;",
             )],
+        },
+        Mutation {
+            name: "plain_met",
+            breaks: "What a read of the region table gives that met a write is believed.",
+            patches: vec![patch("tideline_region_lookup", "if (met_q) entry[0] = 1'b0;", "")],
+        },
+        Mutation {
+            name: "plain_order",
+            breaks: "Writes of a region that became plain overtake those before in the pipeline.",
+            patches: vec![patch("tideline_plain_path", "unsettled_d = promoted ||", "unsettled_d = 1'b0 &&")],
+        },
+        Mutation {
+            name: "plain_owned",
+            breaks: "Of a plain page only the lines are recalled that its descriptor calls owned.",
+            patches: vec![patch(RESOLVE, "perhaps_owned = ~64'd0;", "perhaps_owned = still_owned;")],
         },
         Mutation {
             name: "A2",

@@ -20,6 +20,11 @@ use tideline_rtl::verilog::{Design, Direction, Module, emit};
 
 /// What is routed unless names are given: what fits the chip.
 const BLOCKS: &[&str] = &[
+    "descriptor_pipeline",
+    "miss_unit",
+    "page_list",
+    "region_table",
+    "plain_path",
     "coherence_snooper",
     "slot_arbiter",
     "responder",
@@ -38,7 +43,7 @@ const AIM: &str = "200";
 /// Place and route blocks of the device for ECP5, and count LUT levels for UltraScale+
 #[derive(Debug, Args)]
 pub struct Route {
-    /// Modules without the prefix `tideline_`; `cxl_top` is the whole device
+    /// Modules without the prefix `tideline_`, of the preset for small FPGAs; `cxl_top` is the whole device
     names: Vec<String>,
     /// Print JSON
     #[arg(long)]
@@ -51,7 +56,7 @@ pub struct Route {
 impl Route {
     /// Runs the tools and prints a table.
     pub fn run(self) -> Result<()> {
-        let design = emit(&blocks::cxl_top())?;
+        let design = emit(&blocks::cxl_top_small())?;
         let names: Vec<&str> = match self.names.is_empty() {
             true => BLOCKS.to_vec(),
             false => self.names.iter().map(String::as_str).collect(),
