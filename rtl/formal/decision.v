@@ -1,20 +1,28 @@
-// The decision of a slot, `resolve`: one answer per message (invariant 14); no dirty bit leaves without a record or a command
+// The decision of a slot, `resolve` and `row_update`: one answer per message (invariant 14); no dirty bit leaves without a record or a command
 // that says so (invariant 3); a grant of write permission is remembered (invariant 1); and what a slot changes is
 // called a change, else the cache would drop the descriptor instead of writing it back. Of a plain page every line counts as
-// owned. Combinational; every descriptor and every slot is free, but for two things that hold of all that there are: a
-// plain page is local and not tracked (shown here of what a slot leaves behind), and a page that is plain was so when its recall began, so all
-// its lines were recalled.
+// owned. Combinational; every descriptor and every slot is free, but for three things that hold of all that there are: a
+// plain page is local, not tracked, and its owned mask is empty (shown here of what a slot leaves behind); a page that is plain
+// was so when its recall began, so all its lines were recalled; and no line slot comes from a recall.
 module decision (
     input [`SLOT_BITS-1:0] slot, input grant_exclusive, input [37:0] control, input [2:0] lane,
-    input [63:0] dirty, input [63:0] owned, input [63:0] accessed
+    input [63:0] dirty, input [63:0] owned, input [63:0] accessed, input cached_then
 );
     wire [`RESULT_BITS-1:0] result;
     wire [37:0] control_next;
     wire [63:0] dirty_next, owned_next, accessed_next;
     wire [2:0] lane_next;
     wire changes, active, page_done;
+    wire [`VERDICT_BITS-1:0] verdict;
+    wire [63:0] may_own_now;
+    // Of a line slot, CACHED may be another since the verdict.
+    wire [37:0] control_then = {control[37:8], slot[`SLOT_KIND] < 8 ? cached_then : control[7], control[6:0]};
     tideline_resolve resolve (
-        .slot(slot), .grant_exclusive(grant_exclusive), .control(control), .lane(lane), .dirty(dirty), .owned(owned),
+        .slot(slot), .grant_exclusive(grant_exclusive), .control(control_then), .dirty(dirty), .owned(owned), .accessed(accessed),
+        .verdict(verdict), .may_own(may_own_now)
+    );
+    tideline_row_update row_update (
+        .verdict(verdict), .control(control), .lane(lane), .given(slot[`SLOT_MASK]), .dirty(dirty), .may_own(may_own_now),
         .accessed(accessed), .result(result), .control_next(control_next), .dirty_next(dirty_next), .owned_next(owned_next),
         .accessed_next(accessed_next), .lane_next(lane_next), .changes(changes), .active(active), .page_done(page_done)
     );
@@ -40,7 +48,8 @@ module decision (
     wire [63:0] may_own_next = owned_next | {64{plain_next}};
     wire recalls_all = kind == 9 || kind == 12 && flags[0];
     always @* begin
-        assume (!plain || is_local && !track);
+        assume (!plain || is_local && !track && owned == 0);
+        assume (!is_line || !slot[`SLOT_RECALLED]);
         if (plain && recalls_all && slot[`SLOT_RECALLED]) assume (&given);
     end
     wire [63:0] lost = dirty & ~dirty_next;
@@ -74,7 +83,7 @@ module decision (
             assert (may_own_next == 0);
         if (kind == 1 && plain) assert (!errors[4]);
         // A page becomes plain by MAP only, and is so until a page slot has recalled it: never by a message, never half.
-        assert (!plain_next || control_next[2:0] == 1 && !control_next[3]);
+        assert (!plain_next || control_next[2:0] == 1 && !control_next[3] && (is_line || owned_next == 0));
         assert (plain_next == plain || kind == 8 && status == 0 && plain_next == flags[3]
             || (kind == 9 || kind == 10 || kind == 12) && status == 0 && slot[`SLOT_RECALLED] && !plain_next);
         if ((kind == 9 || kind == 10 || kind == 12) && status == 0 && (is_local || kind != 9)) assert (!plain_next);

@@ -40,6 +40,7 @@ pub fn sources() -> &'static [(&'static str, &'static str)] {
         "blocks/recall_table.rs",
         "blocks/resolve.rs",
         "blocks/responder.rs",
+        "blocks/row_update.rs",
         "blocks/sim_top.rs",
         "blocks/slot_arbiter.rs",
         "blocks/slot_gate.rs",

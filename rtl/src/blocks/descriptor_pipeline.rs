@@ -14,14 +14,16 @@
 //!
 //! # Hazards
 //! A slot reads its row in stage 3 and writes it in stage 7, so the four slots before it may still have to write: for line
-//! operations their lane and marks are forwarded, row operations (page slots, fills) are kept four slots apart by the
-//! arbiter. A fill writes its tag in stage 3, four slots before anybody may look for it.
+//! operations their lane and marks are forwarded, of the slot before in stage 6, of the others in stage 5; row operations (page
+//! slots, fills) are kept four slots apart by the arbiter. Only row operations write control words, so a line slot's verdict is
+//! made of the control word as it was read. A fill writes its tag in stage 3, four slots before anybody may look for it.
 //!
 //! # Timing
-//! A slot enters in cycle 0: 0 tags addressed, 1 tags out, 2 compare, 3 row addressed, 4 row out, 5 lane selected, 6 decision,
-//! 7 result. One slot per cycle.
+//! A slot enters in cycle 0: 0 tags addressed, 1 tags out, 2 compare, 3 row addressed, 4 row out, 5 lane and verdict, 6 row
+//! update, 7 result and write. One slot per cycle.
 
 use super::resolve::Resolve;
+use super::row_update::RowUpdate;
 use super::transpose::Transpose;
 use super::types::*;
 use super::ways::{RowAddress, TagMatch, TagPick, TagSpread};
@@ -107,6 +109,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     to_masks: Transpose<ROW_BITS, 64>,
     to_lanes: Transpose<ROW_BITS, 3>,
     resolve: Resolve,
+    row_update: RowUpdate,
     scrub: Reg<Bits<SETS>>,
     scrub_done: Reg<Bit>,
     random: Reg<Bits<16>>,
@@ -143,24 +146,21 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     valid_6: Reg<Bit>,
     slot_6: Reg<SlotBits>,
     entry_6: Reg<EntryBits>,
-    hit_6: Reg<Bit>,
     row_6: Reg<Bits<ROWS>>,
     victim_6: Reg<TagEntryBits>,
+    verdict_6: Reg<VerdictBits>,
+    exclusive_6: Reg<Bit>,
     masks_6: Reg<Row>,
     lane_6: Reg<LaneBits>,
     control_6: Reg<ControlBits>,
     marks_6: Reg<Bits<3>>,
     fill_6: Reg<Bits<512>>,
-    waits_6: Reg<Bit>,
-    same_6: Reg<Bit>,
-    from_1: Reg<Bit>,
-    from_2: Reg<Bit>,
-    from_3: Reg<Bit>,
-    from_4: Reg<Bit>,
-    marks_from_1: Reg<Bit>,
-    marks_from_2: Reg<Bit>,
-    marks_from_3: Reg<Bit>,
-    marks_from_4: Reg<Bit>,
+    decides_6: Reg<Bit>,
+    touches_6: Reg<Bit>,
+    diverts_6: Reg<Bit>,
+    follows_6: Reg<Bit>,
+    lane_from_7: Reg<Bit>,
+    marks_from_7: Reg<Bit>,
 
     commit_7: Reg<Bit>,
     miss_7: Reg<Bit>,
@@ -174,15 +174,18 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     row_write_7: Reg<Bit>,
     row_7: Reg<Bits<ROWS>>,
     lane_7: Reg<LaneBits>,
-    lanes_7: Reg<Row>,
+    masks_7: Reg<Row>,
     control_7: Reg<ControlBits>,
+    listed_7: Reg<Bit>,
     marks_7: Reg<Bits<3>>,
+    fill_masks_7: Reg<Row>,
+    fill_control_7: Reg<ControlBits>,
+    fills_7: Reg<Bit>,
     done_7: Reg<Bit>,
     pass_7: Reg<Bit>,
     entry_7: Reg<Bits<ENTRY_BITS>>,
     evict_7: Reg<Bit>,
     evict_page_7: Reg<Page>,
-    evict_data_7: Reg<Bits<512>>,
 
     line_write_8: Reg<Bit>,
     row_8: Reg<Bits<ROWS>>,
@@ -194,41 +197,43 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     line_9: Reg<Bits<6>>,
     lane_9: Reg<LaneBits>,
     marks_9: Reg<Bits<3>>,
-    lane_10: Reg<LaneBits>,
-    marks_10: Reg<Bits<3>>,
 
     free_ways: Signal<Local, Bits<WAYS>>,
     victim_way: Signal<Local, Bits<WAYS>>,
     fills_3: Signal<Local, Bit>,
+    masks_now: Signal<Local, Row>,
     fill_masks: Signal<Local, Row>,
+    fill_marks: Signal<Local, Bits<3>>,
+    control_read: Signal<Local, ControlBits>,
+    marks_read: Signal<Local, Bits<3>>,
+    row_dirty: Signal<Local, LineMask>,
+    row_owned: Signal<Local, LineMask>,
+    row_accessed: Signal<Local, LineMask>,
+    asks: Signal<Local, Bit>,
+    waits: Signal<Local, Bit>,
+    same_row_7: Signal<Local, Bit>,
+    same_row_8: Signal<Local, Bit>,
+    same_row_9: Signal<Local, Bit>,
     lane_now: Signal<Local, LaneBits>,
     marks_now: Signal<Local, Bits<3>>,
-    control_now: Signal<Local, ControlBits>,
-    needs_none: Signal<Local, Bit>,
-    decides: Signal<Local, Bit>,
     diverts: Signal<Local, Bit>,
     commits: Signal<Local, Bit>,
-    is_page: Signal<Local, Bit>,
-    lane_dirty: Signal<Local, LineMask>,
-    lane_owned: Signal<Local, LineMask>,
-    lane_accessed: Signal<Local, LineMask>,
-    dirty_out: Signal<Local, LineMask>,
-    owned_out: Signal<Local, LineMask>,
-    accessed_out: Signal<Local, LineMask>,
-    control_out: Signal<Local, ControlBits>,
-    marks_out: Signal<Local, Bits<3>>,
     has_page: Signal<Local, Bit>,
+    writes: Signal<Local, Bit>,
+    is_page: Signal<Local, Bit>,
     poisoned: Signal<Local, Bit>,
+    listed_next: Signal<Local, Bit>,
     lists: Signal<Local, Bit>,
     unlists: Signal<Local, Bit>,
-    listed_next: Signal<Local, Bit>,
     changed_next: Signal<Local, Bit>,
     fills_6: Signal<Local, Bit>,
-    touches: Signal<Local, Bit>,
-    evict_control: Signal<Local, ControlBits>,
-    evict_dirty: Signal<Local, LineMask>,
-    evict_owned: Signal<Local, LineMask>,
-    evict_accessed: Signal<Local, LineMask>,
+    masks_next: Signal<Local, Row>,
+    masks_left: Signal<Local, Row>,
+    lane_written: Signal<Local, LaneBits>,
+    control_left: Signal<Local, ControlBits>,
+    dirty_lane: Signal<Local, LineMask>,
+    owned_lane: Signal<Local, LineMask>,
+    accessed_lane: Signal<Local, LineMask>,
 }
 
 impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize> Logic
@@ -258,24 +263,21 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             valid_6,
             slot_6,
             entry_6,
-            hit_6,
             row_6,
             victim_6,
+            verdict_6,
+            exclusive_6,
             masks_6,
             lane_6,
             control_6,
             marks_6,
             fill_6,
-            waits_6,
-            same_6,
-            from_1,
-            from_2,
-            from_3,
-            from_4,
-            marks_from_1,
-            marks_from_2,
-            marks_from_3,
-            marks_from_4
+            decides_6,
+            touches_6,
+            diverts_6,
+            follows_6,
+            lane_from_7,
+            marks_from_7
         );
         dff_setup!(
             self,
@@ -292,15 +294,18 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             row_write_7,
             row_7,
             lane_7,
-            lanes_7,
+            masks_7,
             control_7,
+            listed_7,
             marks_7,
+            fill_masks_7,
+            fill_control_7,
+            fills_7,
             done_7,
             pass_7,
             entry_7,
             evict_7,
-            evict_page_7,
-            evict_data_7
+            evict_page_7
         );
         dff_setup!(
             self,
@@ -314,9 +319,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             row_9,
             line_9,
             lane_9,
-            marks_9,
-            lane_10,
-            marks_10
+            marks_9
         );
         self.tags.clock.next = self.clk.val();
         self.rows.clock.next = self.clk.val();
@@ -401,9 +404,13 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.row_4.d.next = self.row_address.row.val();
         self.victim_4.d.next = self.tag_pick.entry.val();
 
-        comment!("4: the row comes out.");
+        comment!("4: the row comes out. Of a fill only the page counts: it decides nothing.");
         self.valid_5.d.next = self.valid_4.q.val();
         self.slot_5.d.next = self.slot_4.q.val();
+        if self.entry_4.q.val().fill {
+            self.slot_5.d.next.kind = slot_kind::CONFLICT.into();
+            self.slot_5.d.next.recalled = false;
+        }
         self.entry_5.d.next = self.entry_4.q.val();
         self.hit_5.d.next = self.hit_4.q.val();
         self.row_5.d.next = self.row_4.q.val();
@@ -413,199 +420,222 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.marks_5.d.next = self.marks.read_data.val();
         self.fill_5.d.next = self.fill_data.val();
 
-        comment!("5: the lane, and where it must be forwarded from.");
+        comment!(
+            "5: the descriptor that is decided on: the one of the cache, of a pass the one that it brought."
+        );
         self.to_masks.row.next = self.lanes_5.q.val();
         self.fill_masks.next = bit_cast::<ROW_BITS, 64>(self.fill_5.q.val().get_bits::<64>(192))
             | (bit_cast::<ROW_BITS, 64>(self.fill_5.q.val().get_bits::<64>(384)) << 64)
             | (bit_cast::<ROW_BITS, 64>(self.fill_5.q.val().get_bits::<64>(448)) << 128);
+        self.fill_marks.next = bits::<3>(0)
+            .replace_bit(0, self.fill_5.q.val().get_bit(control_bit::CACHED))
+            .replace_bit(2, self.fill_5.q.val().get_bit(control_bit::LISTED));
+        self.masks_now.next = self.to_masks.masks.val();
+        self.control_read.next =
+            self.control_5.q.val().replace_bit(control_bit::CACHED, self.marks_5.q.val().get_bit(0));
+        self.marks_read.next = self.marks_5.q.val();
+        if self.entry_5.q.val().pass {
+            self.masks_now.next = self.fill_masks.val();
+            self.control_read.next = self.fill_5.q.val().get_bits::<CONTROL_BITS>(0);
+            self.marks_read.next = self.fill_marks.val();
+        }
+
+        comment!("5: the verdict.");
+        self.resolve.slot.next = self.slot_5.q.val();
+        self.resolve.grant_exclusive.next = self.grant_exclusive.val();
+        self.resolve.control.next = self.control_read.val();
+        self.resolve.dirty.next = self.masks_now.val().get_bits::<64>(0);
+        self.resolve.owned.next = self.masks_now.val().get_bits::<64>(64);
+        self.resolve.accessed.next = self.masks_now.val().get_bits::<64>(128);
+        self.verdict_6.d.next = self.resolve.verdict.val();
+        self.exclusive_6.d.next = self.grant_exclusive.val();
+        self.masks_6.d.next = bit_cast::<ROW_BITS, 64>(self.masks_now.val().get_bits::<64>(0))
+            | (bit_cast::<ROW_BITS, 64>(self.resolve.may_own.val()) << 64)
+            | (bit_cast::<ROW_BITS, 64>(self.masks_now.val().get_bits::<64>(128)) << 128);
+        self.control_6.d.next = self.control_read.val();
         self.valid_6.d.next = self.valid_5.q.val();
         self.slot_6.d.next = self.slot_5.q.val();
         self.entry_6.d.next = self.entry_5.q.val();
-        self.hit_6.d.next = self.hit_5.q.val();
         self.row_6.d.next = self.row_5.q.val();
         self.victim_6.d.next = self.victim_5.q.val();
-        self.masks_6.d.next = self.to_masks.masks.val();
-        self.control_6.d.next = self.control_5.q.val();
-        self.marks_6.d.next = self.marks_5.q.val();
         self.fill_6.d.next = self.fill_5.q.val();
-        if self.entry_5.q.val().pass {
-            self.masks_6.d.next = self.fill_masks.val();
-            self.control_6.d.next = self.fill_5.q.val().get_bits::<CONTROL_BITS>(0);
-            self.marks_6.d.next = bits::<3>(0)
-                .replace_bit(0, self.fill_5.q.val().get_bit(control_bit::CACHED))
-                .replace_bit(2, self.fill_5.q.val().get_bit(control_bit::LISTED));
-        }
-        self.lane_dirty.next = self.to_masks.masks.val().get_bits::<64>(0);
-        self.lane_owned.next = self.to_masks.masks.val().get_bits::<64>(64);
-        self.lane_accessed.next = self.to_masks.masks.val().get_bits::<64>(128);
+
+        comment!(
+            "5: the lane of the line and the marks, unless an older slot that has not written yet knows better."
+        );
+        self.row_dirty.next = self.to_masks.masks.val().get_bits::<64>(0);
+        self.row_owned.next = self.to_masks.masks.val().get_bits::<64>(64);
+        self.row_accessed.next = self.to_masks.masks.val().get_bits::<64>(128);
+        self.same_row_7.next = self.line_write_7.q.val() & (self.row_7.q.val() == self.row_5.q.val());
+        self.same_row_8.next = self.line_write_8.q.val() & (self.row_8.q.val() == self.row_5.q.val());
+        self.same_row_9.next = self.line_write_9.q.val() & (self.row_9.q.val() == self.row_5.q.val());
         self.lane_6.d.next = bits::<LANE_BITS>(0)
-            .replace_bit(lane_bit::DIRTY, self.lane_dirty.val().get_bit(self.slot_5.q.val().line.index()))
-            .replace_bit(lane_bit::OWNED, self.lane_owned.val().get_bit(self.slot_5.q.val().line.index()))
+            .replace_bit(lane_bit::DIRTY, self.row_dirty.val().get_bit(self.slot_5.q.val().line.index()))
+            .replace_bit(lane_bit::OWNED, self.row_owned.val().get_bit(self.slot_5.q.val().line.index()))
             .replace_bit(
                 lane_bit::ACCESSED,
-                self.lane_accessed.val().get_bit(self.slot_5.q.val().line.index()),
+                self.row_accessed.val().get_bit(self.slot_5.q.val().line.index()),
             );
-        self.look_page.next = self.slot_5.q.val().page;
-        self.waits_6.d.next = self.look_waits.val()
-            | (self.miss_7.q.val() & (self.slot_7.q.val().page == self.slot_5.q.val().page));
-        self.same_6.d.next = self.slot_6.q.val().page == self.slot_5.q.val().page;
-        self.marks_from_1.d.next = self.row_6.q.val() == self.row_5.q.val();
-        self.from_1.d.next = (self.row_6.q.val() == self.row_5.q.val())
+        if self.same_row_7.val() & (self.slot_7.q.val().line == self.slot_5.q.val().line) {
+            self.lane_6.d.next = self.lane_7.q.val();
+        } else if self.same_row_8.val() & (self.line_8.q.val() == self.slot_5.q.val().line) {
+            self.lane_6.d.next = self.lane_8.q.val();
+        } else if self.same_row_9.val() & (self.line_9.q.val() == self.slot_5.q.val().line) {
+            self.lane_6.d.next = self.lane_9.q.val();
+        }
+        self.marks_6.d.next = self.marks_read.val();
+        if self.entry_5.q.val().pass {
+            comment!("It came with its descriptor; its row number means nothing.");
+            self.marks_6.d.next = self.marks_read.val();
+        } else if self.same_row_7.val() {
+            self.marks_6.d.next = self.marks_7.q.val();
+        } else if self.same_row_8.val() {
+            self.marks_6.d.next = self.marks_8.q.val();
+        } else if self.same_row_9.val() {
+            self.marks_6.d.next = self.marks_9.q.val();
+        }
+        self.marks_from_7.d.next = (self.row_6.q.val() == self.row_5.q.val()) & !self.entry_5.q.val().pass;
+        self.lane_from_7.d.next = (self.row_6.q.val() == self.row_5.q.val())
             & (self.slot_6.q.val().line == self.slot_5.q.val().line);
-        self.marks_from_2.d.next = self.line_write_7.q.val() & (self.row_7.q.val() == self.row_5.q.val());
-        self.from_2.d.next = self.line_write_7.q.val()
-            & (self.row_7.q.val() == self.row_5.q.val())
-            & (self.slot_7.q.val().line == self.slot_5.q.val().line);
-        self.marks_from_3.d.next = self.line_write_8.q.val() & (self.row_8.q.val() == self.row_5.q.val());
-        self.from_3.d.next = self.line_write_8.q.val()
-            & (self.row_8.q.val() == self.row_5.q.val())
-            & (self.line_8.q.val() == self.slot_5.q.val().line);
-        self.marks_from_4.d.next = self.line_write_9.q.val() & (self.row_9.q.val() == self.row_5.q.val());
-        self.from_4.d.next = self.line_write_9.q.val()
-            & (self.row_9.q.val() == self.row_5.q.val())
-            & (self.line_9.q.val() == self.slot_5.q.val().line);
 
-        comment!("6: forward.");
+        comment!(
+            "5: a slot is diverted if its descriptor is not there, or if slots of its page wait and it is none of them."
+        );
+        self.look_page.next = self.slot_5.q.val().page;
+        self.waits.next = self.look_waits.val()
+            | (self.miss_7.q.val() & (self.slot_7.q.val().page == self.slot_5.q.val().page));
+        self.asks.next = self.slot_5.q.val().decodes & (self.slot_5.q.val().kind != slot_kind::CONFLICT);
+        self.decides_6.d.next = self.valid_5.q.val() & !self.entry_5.q.val().fill;
+        self.touches_6.d.next = self.asks.val();
+        self.diverts_6.d.next = self.asks.val()
+            & !self.entry_5.q.val().pass
+            & (!self.hit_5.q.val() | (!self.entry_5.q.val().replay & self.waits.val()));
+        self.follows_6.d.next = self.asks.val()
+            & !self.entry_5.q.val().pass
+            & !self.entry_5.q.val().replay
+            & (self.slot_6.q.val().page == self.slot_5.q.val().page);
+
+        comment!("6: the row update, of what the slot before left.");
         self.lane_now.next = self.lane_6.q.val();
-        if self.from_1.q.val() & self.line_write_7.q.val() {
+        if self.lane_from_7.q.val() & self.line_write_7.q.val() {
             self.lane_now.next = self.lane_7.q.val();
-        } else if self.from_2.q.val() {
-            self.lane_now.next = self.lane_8.q.val();
-        } else if self.from_3.q.val() {
-            self.lane_now.next = self.lane_9.q.val();
-        } else if self.from_4.q.val() {
-            self.lane_now.next = self.lane_10.q.val();
         }
         self.marks_now.next = self.marks_6.q.val();
-        if self.entry_6.q.val().pass {
-            comment!("It came with its descriptor; its row number means nothing.");
-            self.marks_now.next = self.marks_6.q.val();
-        } else if self.marks_from_1.q.val() & self.line_write_7.q.val() {
+        if self.marks_from_7.q.val() & self.line_write_7.q.val() {
             self.marks_now.next = self.marks_7.q.val();
-        } else if self.marks_from_2.q.val() {
-            self.marks_now.next = self.marks_8.q.val();
-        } else if self.marks_from_3.q.val() {
-            self.marks_now.next = self.marks_9.q.val();
-        } else if self.marks_from_4.q.val() {
-            self.marks_now.next = self.marks_10.q.val();
         }
-        self.control_now.next =
+        self.row_update.verdict.next = self.verdict_6.q.val();
+        self.row_update.control.next =
             self.control_6.q.val().replace_bit(control_bit::CACHED, self.marks_now.val().get_bit(0));
+        self.row_update.lane.next = self.lane_now.val();
+        self.row_update.given.next = self.slot_6.q.val().mask;
+        self.row_update.dirty.next = self.masks_6.q.val().get_bits::<64>(0);
+        self.row_update.may_own.next = self.masks_6.q.val().get_bits::<64>(64);
+        self.row_update.accessed.next = self.masks_6.q.val().get_bits::<64>(128);
 
-        comment!("6: decide.");
-        self.resolve.slot.next = self.slot_6.q.val();
-        self.resolve.grant_exclusive.next = self.grant_exclusive.val();
-        self.resolve.control.next = self.control_now.val();
-        self.resolve.lane.next = self.lane_now.val();
-        self.resolve.dirty.next = self.masks_6.q.val().get_bits::<64>(0);
-        self.resolve.owned.next = self.masks_6.q.val().get_bits::<64>(64);
-        self.resolve.accessed.next = self.masks_6.q.val().get_bits::<64>(128);
-        self.is_page.next = self.slot_6.q.val().kind.get_bit(3);
-        self.needs_none.next =
-            !self.slot_6.q.val().decodes | (self.slot_6.q.val().kind == slot_kind::CONFLICT);
-        self.decides.next = self.valid_6.q.val() & !self.entry_6.q.val().fill;
-        self.diverts.next = self.decides.val()
-            & !self.entry_6.q.val().pass
-            & !self.needs_none.val()
-            & (!self.hit_6.q.val()
-                | (!self.entry_6.q.val().replay
-                    & (self.waits_6.q.val() | (self.same_6.q.val() & self.miss_7.q.val()))));
-        self.commits.next = self.decides.val() & !self.diverts.val();
+        comment!("6: what becomes of the slot.");
+        self.diverts.next = self.diverts_6.q.val() | (self.follows_6.q.val() & self.miss_7.q.val());
+        self.commits.next = self.decides_6.q.val() & !self.diverts.val();
+        self.has_page.next = self.commits.val() & self.touches_6.q.val();
+        self.writes.next = self.has_page.val() & !self.entry_6.q.val().pass;
+        self.fills_6.next = self.valid_6.q.val() & self.entry_6.q.val().fill;
+        self.is_page.next = self.verdict_6.q.val().is_page;
         self.commit_7.d.next = self.commits.val();
-        self.miss_7.d.next = self.diverts.val();
+        self.miss_7.d.next = self.decides_6.q.val() & self.diverts.val();
         self.slot_7.d.next = self.slot_6.q.val();
-        self.result_7.d.next = self.resolve.result.val();
-        self.exclusive_7.d.next = self.grant_exclusive.val();
-        self.has_page.next = self.commits.val() & !self.needs_none.val();
-        self.lists.next = self.has_page.val() & self.resolve.active.val() & !self.marks_now.val().get_bit(2);
-        self.unlists.next = self.has_page.val()
-            & self.resolve.page_done.val()
-            & !self.resolve.active.val()
-            & self.marks_now.val().get_bit(2);
-        self.poisoned.next = self.control_now.val().get_bits::<3>(0) == page_state::POI;
-        self.set_7.d.next = self.has_page.val()
-            & ((self.resolve.active.val() & (self.is_page.val() | !self.marks_now.val().get_bit(2)))
-                | (self.is_page.val() & self.poisoned.val()));
-        self.list_7.d.next = self.lists.val();
-        self.unlist_7.d.next = self.unlists.val();
-        self.listed_next.next = (self.marks_now.val().get_bit(2) | self.lists.val()) & !self.unlists.val();
-        self.changed_next.next = self.resolve.changes.val() | self.lists.val() | self.unlists.val();
+        self.result_7.d.next = self.row_update.result.val();
+        self.exclusive_7.d.next = self.exclusive_6.q.val();
 
-        comment!("6: what is written. A line slot writes its bits to all lanes and enables one.");
-        self.dirty_out.next = self.resolve.dirty_next.val();
-        self.owned_out.next = self.resolve.owned_next.val();
-        self.accessed_out.next = self.resolve.accessed_next.val();
-        self.control_out.next = self.resolve.control_next.val();
-        self.marks_out.next = bits::<3>(0)
-            .replace_bit(0, self.resolve.control_next.val().get_bit(control_bit::CACHED))
+        comment!(
+            "6: the marks. A page is listed while it has anything; a fill displaces what it finds as it is."
+        );
+        self.listed_next.next = self.row_update.active.val()
+            | (self.marks_now.val().get_bit(2) & !self.row_update.page_done.val());
+        self.lists.next = self.listed_next.val() & !self.marks_now.val().get_bit(2);
+        self.unlists.next = !self.listed_next.val() & self.marks_now.val().get_bit(2);
+        self.changed_next.next = self.row_update.changes.val() | self.lists.val() | self.unlists.val();
+        self.poisoned.next = self.control_6.q.val().get_bits::<3>(control_bit::STATE) == page_state::POI;
+        self.set_7.d.next = self.has_page.val()
+            & ((self.row_update.active.val() & (self.is_page.val() | !self.marks_now.val().get_bit(2)))
+                | (self.is_page.val() & self.poisoned.val()));
+        self.list_7.d.next = self.has_page.val() & self.lists.val();
+        self.unlist_7.d.next = self.has_page.val() & self.unlists.val();
+        self.listed_7.d.next = self.listed_next.val();
+        self.marks_7.d.next = bits::<3>(0)
+            .replace_bit(0, self.row_update.control_next.val().get_bit(control_bit::CACHED))
             .replace_bit(1, self.marks_now.val().get_bit(1) | self.changed_next.val())
             .replace_bit(2, self.listed_next.val());
         if self.entry_6.q.val().fill {
-            self.dirty_out.next = self.fill_6.q.val().get_bits::<64>(192);
-            self.owned_out.next = self.fill_6.q.val().get_bits::<64>(384);
-            self.accessed_out.next = self.fill_6.q.val().get_bits::<64>(448);
-            self.control_out.next = self.fill_6.q.val().get_bits::<CONTROL_BITS>(0);
-            self.marks_out.next = bits::<3>(0)
+            self.listed_7.d.next = self.marks_6.q.val().get_bit(2);
+            self.marks_7.d.next = bits::<3>(0)
                 .replace_bit(0, self.fill_6.q.val().get_bit(control_bit::CACHED))
                 .replace_bit(2, self.fill_6.q.val().get_bit(control_bit::LISTED));
-        } else if !self.is_page.val() {
-            self.dirty_out.next = 0.into();
-            self.owned_out.next = 0.into();
-            self.accessed_out.next = 0.into();
-            if self.resolve.lane_next.val().get_bit(lane_bit::DIRTY) {
-                self.dirty_out.next = !bits::<64>(0);
-            }
-            if self.resolve.lane_next.val().get_bit(lane_bit::OWNED) {
-                self.owned_out.next = !bits::<64>(0);
-            }
-            if self.resolve.lane_next.val().get_bit(lane_bit::ACCESSED) {
-                self.accessed_out.next = !bits::<64>(0);
-            }
         }
-        self.to_lanes.row.next = bit_cast::<ROW_BITS, 64>(self.dirty_out.val())
-            | (bit_cast::<ROW_BITS, 64>(self.owned_out.val()) << 64)
-            | (bit_cast::<ROW_BITS, 64>(self.accessed_out.val()) << 128);
-        self.fills_6.next = self.valid_6.q.val() & self.entry_6.q.val().fill;
-        self.touches.next = self.commits.val() & !self.needs_none.val() & !self.entry_6.q.val().pass;
-        self.row_7.d.next = self.row_6.q.val();
-        self.lane_7.d.next = self.resolve.lane_next.val();
-        self.lanes_7.d.next = self.to_lanes.masks.val();
-        self.control_7.d.next = self.control_out.val();
-        self.marks_7.d.next = self.marks_out.val();
-        self.line_write_7.d.next = self.touches.val() & !self.is_page.val();
-        self.row_write_7.d.next = (self.touches.val() & self.is_page.val()) | self.fills_6.val();
 
-        comment!("6: what leaves: the descriptor that a fill displaces, or what a pass made of its own.");
-        self.evict_control.next = self
-            .control_6
-            .q
-            .val()
-            .replace_bit(control_bit::CACHED, self.marks_6.q.val().get_bit(0))
-            .replace_bit(control_bit::LISTED, self.marks_6.q.val().get_bit(2));
-        self.evict_dirty.next = self.masks_6.q.val().get_bits::<64>(0);
-        self.evict_owned.next = self.masks_6.q.val().get_bits::<64>(64);
-        self.evict_accessed.next = self.masks_6.q.val().get_bits::<64>(128);
+        comment!(
+            "6: what is written, and what leaves: the descriptor that a fill displaces, or what a pass made of its own. Of a"
+        );
+        comment!("line slot nothing but its lane, so that three sources of a row can be ored.");
+        self.masks_next.next = bit_cast::<ROW_BITS, 64>(self.row_update.dirty_next.val())
+            | (bit_cast::<ROW_BITS, 64>(self.row_update.owned_next.val()) << 64)
+            | (bit_cast::<ROW_BITS, 64>(self.row_update.accessed_next.val()) << 128);
+        self.masks_7.d.next = 0.into();
+        if self.is_page.val() | self.entry_6.q.val().fill {
+            self.masks_7.d.next = self.masks_next.val();
+        }
+        self.control_7.d.next = self.row_update.control_next.val();
+        self.fill_masks_7.d.next = 0.into();
+        self.fill_control_7.d.next = 0.into();
+        if self.entry_6.q.val().fill {
+            self.fill_masks_7.d.next = bit_cast::<ROW_BITS, 64>(self.fill_6.q.val().get_bits::<64>(192))
+                | (bit_cast::<ROW_BITS, 64>(self.fill_6.q.val().get_bits::<64>(384)) << 64)
+                | (bit_cast::<ROW_BITS, 64>(self.fill_6.q.val().get_bits::<64>(448)) << 128);
+            self.fill_control_7.d.next = self.fill_6.q.val().get_bits::<CONTROL_BITS>(0);
+        }
+        self.fills_7.d.next = self.entry_6.q.val().fill;
+        self.row_7.d.next = self.row_6.q.val();
+        self.lane_7.d.next = self.row_update.lane_next.val();
+        self.line_write_7.d.next = self.writes.val() & !self.is_page.val();
+        self.row_write_7.d.next = (self.writes.val() & self.is_page.val()) | self.fills_6.val();
         self.evict_page_7.d.next = self.victim_6.q.val().get_bits::<PAGE_BITS>(0);
         self.evict_7.d.next =
             self.fills_6.val() & self.victim_6.q.val().get_bit(PAGE_BITS) & self.marks_6.q.val().get_bit(1);
         if self.entry_6.q.val().pass {
-            self.evict_control.next =
-                self.resolve.control_next.val().replace_bit(control_bit::LISTED, self.listed_next.val());
-            self.evict_dirty.next = self.resolve.dirty_next.val();
-            self.evict_owned.next = self.resolve.owned_next.val();
-            self.evict_accessed.next = self.resolve.accessed_next.val();
             self.evict_page_7.d.next = self.slot_6.q.val().page;
             self.evict_7.d.next = self.commits.val() & self.changed_next.val();
         }
-        self.evict_data_7.d.next = bit_cast::<512, CONTROL_BITS>(self.evict_control.val())
-            | (bit_cast::<512, 64>(self.evict_dirty.val()) << 192)
-            | (bit_cast::<512, 64>(self.evict_owned.val()) << 384)
-            | (bit_cast::<512, 64>(self.evict_accessed.val()) << 448);
         self.done_7.d.next = self.valid_6.q.val() & (self.entry_6.q.val().fill | self.entry_6.q.val().pass);
         self.pass_7.d.next = self.entry_6.q.val().pass;
         self.entry_7.d.next = self.entry_6.q.val().entry;
 
-        comment!("7: write; 8 to 10: remember what was written.");
+        comment!("7: write. A line slot writes its bits to all lanes and enables one.");
+        self.lane_written.next = 0.into();
+        if self.line_write_7.q.val() {
+            self.lane_written.next = self.lane_7.q.val();
+        }
+        self.dirty_lane.next = 0.into();
+        self.owned_lane.next = 0.into();
+        self.accessed_lane.next = 0.into();
+        if self.lane_written.val().get_bit(lane_bit::DIRTY) {
+            self.dirty_lane.next = !bits::<64>(0);
+        }
+        if self.lane_written.val().get_bit(lane_bit::OWNED) {
+            self.owned_lane.next = !bits::<64>(0);
+        }
+        if self.lane_written.val().get_bit(lane_bit::ACCESSED) {
+            self.accessed_lane.next = !bits::<64>(0);
+        }
+        self.masks_left.next = self.masks_7.q.val();
+        self.control_left.next = self.control_7.q.val();
+        if self.fills_7.q.val() {
+            self.masks_left.next = 0.into();
+            self.control_left.next = 0.into();
+        }
+        self.to_lanes.row.next = self.fill_masks_7.q.val()
+            | self.masks_left.val()
+            | (bit_cast::<ROW_BITS, 64>(self.dirty_lane.val())
+                | (bit_cast::<ROW_BITS, 64>(self.owned_lane.val()) << 64)
+                | (bit_cast::<ROW_BITS, 64>(self.accessed_lane.val()) << 128));
         self.rows.write_enable.next = 0.into();
         if self.line_write_7.q.val() {
             self.rows.write_enable.next = bits::<64>(1) << self.slot_7.q.val().line;
@@ -614,13 +644,15 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             self.rows.write_enable.next = !bits::<64>(0);
         }
         self.rows.write_address.next = self.row_7.q.val();
-        self.rows.write_data.next = self.lanes_7.q.val();
+        self.rows.write_data.next = self.to_lanes.masks.val();
         self.controls.write_enable.next = self.row_write_7.q.val();
         self.controls.write_address.next = self.row_7.q.val();
-        self.controls.write_data.next = self.control_7.q.val();
+        self.controls.write_data.next = self.fill_control_7.q.val() | self.control_left.val();
         self.marks.write_enable.next = self.line_write_7.q.val() | self.row_write_7.q.val();
         self.marks.write_address.next = self.row_7.q.val();
         self.marks.write_data.next = self.marks_7.q.val();
+
+        comment!("8 and 9: remember what was written.");
         self.line_write_8.d.next = self.line_write_7.q.val();
         self.row_8.d.next = self.row_7.q.val();
         self.line_8.d.next = self.slot_7.q.val().line;
@@ -631,8 +663,6 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.line_9.d.next = self.line_8.q.val();
         self.lane_9.d.next = self.lane_8.q.val();
         self.marks_9.d.next = self.marks_8.q.val();
-        self.lane_10.d.next = self.lane_9.q.val();
-        self.marks_10.d.next = self.marks_9.q.val();
 
         comment!("7: the results.");
         self.result_valid.next = self.commit_7.q.val();
@@ -651,6 +681,10 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.fill_done_entry.next = self.entry_7.q.val();
         self.evict_valid.next = self.evict_7.q.val();
         self.evict_page.next = self.evict_page_7.q.val();
-        self.evict_data.next = self.evict_data_7.q.val();
+        self.evict_data.next = bit_cast::<512, CONTROL_BITS>(
+            self.control_7.q.val().replace_bit(control_bit::LISTED, self.listed_7.q.val()),
+        ) | (bit_cast::<512, 64>(self.masks_7.q.val().get_bits::<64>(0)) << 192)
+            | (bit_cast::<512, 64>(self.masks_7.q.val().get_bits::<64>(64)) << 384)
+            | (bit_cast::<512, 64>(self.masks_7.q.val().get_bits::<64>(128)) << 448);
     }
 }

@@ -32,6 +32,7 @@ pub mod region_lookup;
 pub mod region_table;
 pub mod resolve;
 pub mod responder;
+pub mod row_update;
 pub mod sim_top;
 pub mod slot_arbiter;
 pub mod slot_gate;

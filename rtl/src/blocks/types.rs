@@ -134,6 +134,73 @@ pub struct ResultBits {
     pub newly_dirty: Bit,
 }
 
+/// The first half of a decision (`resolve`): what the slot makes of the control word, and what it wants of the row.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct VerdictBits {
+    /// There is an answer on NDR.
+    pub has_ndr: Bit,
+    /// Its opcode.
+    pub ndr: Bits<3>,
+    /// `data_source` of the answer on DRS.
+    pub data: Bits<2>,
+    /// The data of the write goes to memory.
+    pub writes_memory: Bit,
+    /// Frame of the page before the slot.
+    pub frame: Bits<FRAME_BITS>,
+    /// ERROR bits, but for HOST_ORDER.
+    pub errors: Bits<ERROR_BITS>,
+    /// HOST_ORDER unless the line is owned.
+    pub wants_owned: Bit,
+    /// The line becomes dirty.
+    pub sets_dirty: Bit,
+    /// The line becomes owned.
+    pub sets_owned: Bit,
+    /// The line is not owned any more.
+    pub clears_owned: Bit,
+    /// The line becomes accessed.
+    pub sets_accessed: Bit,
+    /// The host may have a copy from now on.
+    pub sets_cached: Bit,
+    /// It is a page slot: what follows is about these only.
+    pub is_page: Bit,
+    /// The page is in a state in which the slot does nothing.
+    pub wrong_state: Bit,
+    /// Every line must be recalled first.
+    pub recalls_all: Bit,
+    /// The lines that the host may own must be.
+    pub recalls_owned: Bit,
+    /// It was recalled.
+    pub recalled: Bit,
+    /// The page is plain: its owned mask says nothing.
+    pub plain: Bit,
+    /// The page has dirty lines.
+    pub any_dirty: Bit,
+    /// It has lines that the host may own, and that were not recalled for this slot.
+    pub any_owned: Bit,
+    /// It has accessed lines.
+    pub any_accessed: Bit,
+    /// The slot names lines.
+    pub any_given: Bit,
+    /// If it is done: no line is dirty any more.
+    pub zeroes_dirty: Bit,
+    /// No line is owned any more.
+    pub zeroes_owned: Bit,
+    /// No line is accessed any more.
+    pub zeroes_accessed: Bit,
+    /// The lines that the slot names are dirty, too.
+    pub merges_dirty: Bit,
+    /// They are accessed, too.
+    pub merges_accessed: Bit,
+    /// The dirty lines are the result.
+    pub reports_dirty: Bit,
+    /// The accessed lines are.
+    pub reports_accessed: Bit,
+    /// The control word.
+    pub control: Bits<CONTROL_BITS>,
+    /// It is another one than before.
+    pub control_changes: Bit,
+}
+
 /// An entry of the region table.
 #[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
 pub struct RegionEntryBits {

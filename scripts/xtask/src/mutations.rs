@@ -110,16 +110,19 @@ pub fn all() -> Vec<Mutation> {
         Mutation {
             name: "M2",
             breaks: "`owned` is taken from the meta value Any alone: exclusive grants to other reads do not set it.",
-            patches: vec![patch(RESOLVE, "new_owned = !shared_only;", "new_owned = 1'b0;")],
+            patches: vec![patch(RESOLVE, "sets_owned = !shared_only;", "sets_owned = 1'b0;")],
         },
         Mutation {
             name: "M3",
             breaks: "A write-back by which the host keeps the line (meta value Any) clears `owned`.",
-            patches: vec![patch(
-                RESOLVE,
-                "assign lane_after = {new_accessed, new_owned, new_dirty};",
-                "assign lane_after = {new_accessed, new_owned && !((slot[3:0] == SLOT_KIND_WRITE) && meta_any), new_dirty};",
-            )],
+            patches: vec![
+                patch(RESOLVE, "sets_owned = meta_any;", "sets_owned = 1'b0;"),
+                patch(
+                    RESOLVE,
+                    "clears_owned = meta_shared || meta_invalid;",
+                    "clears_owned = meta_any || meta_shared || meta_invalid;",
+                ),
+            ],
         },
         Mutation {
             name: "M4",
@@ -236,8 +239,8 @@ pub fn all() -> Vec<Mutation> {
             breaks: "Writes of line 37 of any page do not set its dirty bit.",
             patches: vec![patch(
                 RESOLVE,
-                "new_dirty = line_dirty || track;",
-                "new_dirty = line_dirty || (track && (slot[33:28] != 6'd37));",
+                "sets_dirty = track;",
+                "sets_dirty = track && (slot[33:28] != 6'd37);",
             )],
         },
         Mutation {
@@ -285,7 +288,7 @@ pub fn all() -> Vec<Mutation> {
         Mutation {
             name: "plain_owned",
             breaks: "Of a plain page only the lines are recalled that its descriptor calls owned.",
-            patches: vec![patch(RESOLVE, "perhaps_owned = ~64'd0;", "perhaps_owned = still_owned;")],
+            patches: vec![patch(RESOLVE, "if (plain) any_owned = !(&recalled_lines);", "")],
         },
         Mutation {
             name: "A2",

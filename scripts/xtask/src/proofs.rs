@@ -13,8 +13,8 @@ pub struct Proof {
     pub name: &'static str,
     /// The Verilog it is about.
     pub design: fn() -> Result<Design>,
-    /// The module that the harness instantiates.
-    pub module: &'static str,
+    /// The modules that the harness instantiates; if there are several, those that have no others inside.
+    pub modules: &'static [&'static str],
     /// Modules of which only the ports stay: they do anything. `*` is any text.
     pub cut: &'static [&'static str],
     /// Signals of the module that become free.
@@ -79,7 +79,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "fifo",
             design: || alone(Fifo::<Bits<4>, 2>::default()),
-            module: "tideline_fifo",
+            modules: &["tideline_fifo"],
             cut: &[],
             cut_wires: &[],
             depth: 2,
@@ -94,7 +94,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "skid",
             design: || alone(Skid::<Bits<577>>::default()),
-            module: "tideline_skid",
+            modules: &["tideline_skid"],
             cut: &[],
             cut_wires: &[],
             depth: 2,
@@ -109,7 +109,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "round_robin",
             design: || alone(RoundRobin::<16>::default()),
-            module: "tideline_round_robin",
+            modules: &["tideline_round_robin"],
             cut: &[],
             cut_wires: &[],
             depth: 2,
@@ -124,7 +124,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "slot_arbiter",
             design: device,
-            module: "tideline_slot_arbiter",
+            modules: &["tideline_slot_arbiter"],
             cut: &[],
             cut_wires: &[],
             depth: 2,
@@ -173,7 +173,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "decision",
             design: device,
-            module: "tideline_resolve",
+            modules: &["tideline_resolve", "tideline_row_update"],
             cut: &[],
             cut_wires: &[],
             depth: 1,
@@ -182,32 +182,32 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "writes of tracked pages are not dirty",
                     "tideline_resolve",
-                    "new_dirty = line_dirty || track;",
-                    "new_dirty = line_dirty;",
+                    "sets_dirty = track;",
+                    "sets_dirty = 1'b0;",
                 ),
                 change(
                     "a granted line is not owned",
                     "tideline_resolve",
-                    "end else if (meta_any) begin\n                        new_owned = 1'b1;",
-                    "end else if (meta_any) begin\n                        new_owned = 1'b0;",
+                    "end else if (meta_any) begin\n                        sets_owned = 1'b1;",
+                    "end else if (meta_any) begin\n                        sets_owned = 1'b0;",
                 ),
                 change(
                     "a change of the row is not called one",
-                    "tideline_resolve",
-                    "((dirty_after ^ dirty) | (owned_after ^ owned) |",
-                    "((dirty_after ^ dirty) |",
+                    "tideline_row_update",
+                    "(verdict[59] && verdict[55]) || (verdict[60] &&\n                        verdict[56]) || ",
+                    "(verdict[60] && verdict[56]) || ",
                 ),
                 change(
                     "lines of a plain page count as owned only if said so",
                     "tideline_resolve",
-                    "perhaps_owned = ~64'd0;",
+                    "if (plain) any_owned = !(&recalled_lines);",
                     "",
                 ),
                 change(
                     "a page is plain for ever",
                     "tideline_resolve",
-                    "found_control = {control[37:12], 1'b0, control[10:8],",
-                    "found_control = {control[37:12], 1'b1, control[10:8],",
+                    "found_control = {control[37:12], 1'b0,",
+                    "found_control = {control[37:12], 1'b1,",
                 ),
                 change(
                     "BIConflict is not answered",
@@ -220,7 +220,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "streams",
             design: device,
-            module: "tideline_core",
+            modules: &["tideline_core"],
             cut: &[
                 CONTENTS,
                 "tideline_ram*",
@@ -248,7 +248,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "rwd_moves",
             design: device,
-            module: "tideline_core",
+            modules: &["tideline_core"],
             cut: &[
                 CONTENTS,
                 "tideline_ram_*",
@@ -311,7 +311,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "birsp_moves",
             design: device,
-            module: "tideline_core",
+            modules: &["tideline_core"],
             cut: &[
                 CONTENTS,
                 "tideline_ram*",
@@ -354,7 +354,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "answers",
             design: device,
-            module: "tideline_core",
+            modules: &["tideline_core"],
             cut: LINES_ONLY,
             cut_wires: &[],
             depth: 2,
@@ -369,8 +369,8 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a diverted slot is decided as well",
                     "tideline_descriptor_pipeline",
-                    "assign commits = decides && !diverts;",
-                    "assign commits = decides;",
+                    "assign commits = decides_6_q && !diverts;",
+                    "assign commits = decides_6_q;",
                 ),
                 change(
                     "a line that goes past the pipeline takes no credit",
@@ -407,7 +407,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "region_lookup",
             design: device,
-            module: "tideline_region_lookup",
+            modules: &["tideline_region_lookup"],
             cut: &["tideline_ram_*"],
             cut_wires: &[],
             depth: 2,
@@ -436,7 +436,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "plain_regions",
             design: device,
-            module: "tideline_core",
+            modules: &["tideline_core"],
             cut: &[
                 CONTENTS,
                 "tideline_ram*",
@@ -514,7 +514,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "region_walk",
             design: device,
-            module: "tideline_range_walker",
+            modules: &["tideline_range_walker"],
             cut: &[CONTENTS],
             cut_wires: &[],
             depth: 2,
@@ -549,7 +549,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "conflict_order",
             design: device,
-            module: "tideline_responder",
+            modules: &["tideline_responder"],
             cut: &[CONTENTS, "tideline_ram_*"],
             cut_wires: &[],
             depth: 2,
@@ -564,7 +564,7 @@ pub fn all() -> Vec<Proof> {
         Proof {
             name: "queue_phase",
             design: device,
-            module: "tideline_command_executor",
+            modules: &["tideline_command_executor"],
             cut: &[],
             cut_wires: &[],
             depth: 2,

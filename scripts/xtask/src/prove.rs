@@ -131,6 +131,7 @@ fn sizes() -> String {
         ("SLOT", SlotBits::descriptor()),
         ("ENTRY", EntryBits::descriptor()),
         ("RESULT", ResultBits::descriptor()),
+        ("VERDICT", VerdictBits::descriptor()),
         ("ORDER", WriteOrderBits::descriptor()),
         ("WRITE", WriteBits::descriptor()),
         ("TAG", TagBits::descriptor()),
@@ -162,7 +163,12 @@ fn width(kind: &TypeKind) -> usize {
 /// What SymbiYosys is to do.
 fn script<'a>(proof: &Proof, dir: &Path, files: impl Iterator<Item = &'a String>, harness: &str) -> String {
     let files: Vec<&str> = files.map(String::as_str).collect();
-    let names = files.join(" ");
+    let (names, hierarchy) = match proof.modules {
+        [top] => (files.join(" "), format!("hierarchy -top {top}\n")),
+        leaves => {
+            (leaves.iter().map(|leaf| format!("{leaf}.v")).collect::<Vec<_>>().join(" "), String::new())
+        }
+    };
     let cut: String = proof.cut.iter().map(|module| format!(" ={module}")).collect();
     let wires: String = proof.cut_wires.iter().map(|wire| format!("cutpoint w:{wire}\n")).collect();
     let mut exposed = String::new();
@@ -172,8 +178,8 @@ fn script<'a>(proof: &Proof, dir: &Path, files: impl Iterator<Item = &'a String>
     }
     let mut text = format!(
         "[options]\nmode prove\ndepth {}\n\n[engines]\nsmtbmc --unroll z3 -- --noincr\n\n[script]\n\
-         read_verilog -formal -D FORMAL {names}\nhierarchy -top {}\nproc\n",
-        proof.depth, proof.module
+         read_verilog -formal -D FORMAL {names}\n{hierarchy}proc\n",
+        proof.depth
     );
     if !cut.is_empty() {
         let _ = writeln!(text, "cutpoint{cut}");
@@ -248,7 +254,9 @@ mod tests {
     fn every_change_applies_and_every_proof_has_one() {
         for proof in all() {
             let design = (proof.design)().unwrap();
-            assert!(design.modules.iter().any(|module| module.name == proof.module), "{}", proof.name);
+            for name in proof.modules {
+                assert!(design.modules.iter().any(|module| module.name == *name), "{}: {name}", proof.name);
+            }
             assert!(!proof.mutations.is_empty(), "{}", proof.name);
             for (name, patch) in &proof.mutations {
                 let mut files =

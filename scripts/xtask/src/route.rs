@@ -2,7 +2,7 @@
 //!
 //! ECP5 (LFE5UM5G-85F): synthesis and place and route, for clock and resources. A block has more ports than the chip has
 //! pins, so a harness folds them: inputs come from a shift register, outputs are registered and folded by a registered
-//! XOR tree, so every path that counts begins and ends at a register. UltraScale+: synthesis only, for resources and for
+//! XOR tree, so every path that counts begins and ends at a register. Its own LUTs and registers are not counted. UltraScale+: synthesis only, for resources and for
 //! the depth of the longest path in cells (LUT, carry, multiplexer) between registers and memories; there is no timing of it
 //! without the vendor's tool.
 
@@ -165,15 +165,25 @@ fn ecp5(dir: &Path, sources: &str) -> Result<Value> {
         return Ok(json!({ "critical_path": first_error(&format!("{error:#}")) }));
     }
     let report: Value = serde_json::from_str(&fs::read_to_string(dir.join("report.json"))?)?;
+    let netlist: Value = serde_json::from_str(&fs::read_to_string(dir.join("harness.json"))?)?;
     let clock = report["fmax"].as_object().and_then(|clocks| clocks.values().next());
     let used = |cell: &str| report["utilization"][cell]["used"].as_u64();
+    let without_harness =
+        |cell: &str, kind: &str| Some(used(cell)?.saturating_sub(of_harness(&netlist, kind)));
     Ok(json!({
         "ecp5_mhz": clock.and_then(|clock| clock["achieved"].as_f64()).map(|mhz| (mhz * 10.0).round() / 10.0),
-        "ecp5_lut4": used("TRELLIS_COMB"),
-        "ecp5_ff": used("TRELLIS_FF"),
+        "ecp5_lut4": without_harness("TRELLIS_COMB", "LUT4"),
+        "ecp5_ff": without_harness("TRELLIS_FF", "TRELLIS_FF"),
         "ecp5_block_ram": used("DP16KD"),
         "critical_path": critical_path(&report),
     }))
+}
+
+/// How many cells of a kind the harness has: those that are not of the block.
+fn of_harness(netlist: &Value, kind: &str) -> u64 {
+    let cells = netlist["modules"]["harness"]["cells"].as_object();
+    let outside = |(name, cell): &(&String, &Value)| !name.starts_with("block.") && cell["type"] == kind;
+    cells.map_or(0, |cells| cells.iter().filter(outside).count() as u64)
 }
 
 /// Where the slowest path inside the clock begins and ends, and what it is made of.

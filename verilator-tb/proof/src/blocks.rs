@@ -38,6 +38,7 @@ macro_rules! for_each_block {
             region_lookup: region_lookup::RegionLookup, regions_of_a_queue;
             region_table: region_table::RegionTable, regions;
             resolve: resolve::Resolve;
+            row_update: row_update::RowUpdate;
             responder: responder::Responder;
             slot_arbiter: slot_arbiter::SlotArbiter<2>;
             slot_gate: slot_gate::SlotGate<2>;
