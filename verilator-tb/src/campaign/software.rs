@@ -109,6 +109,8 @@ pub(super) struct Software {
     mapped: std::ops::Range<u32>,
     /// The region is plain.
     plain: bool,
+    /// Pages that are plain, or of which nobody knows because a RECALL was cut off.
+    perhaps_plain: Vec<bool>,
     queues: Queues,
     buffer: Iova,
     rng: ChaCha8Rng,
@@ -147,6 +149,7 @@ impl Software {
         Self {
             mapped: layout.region.start..layout.region.start,
             plain: false,
+            perhaps_plain: vec![false; layout.pages.len()],
             layout,
             queues,
             buffer,
@@ -584,6 +587,7 @@ impl Software {
             Opcode::Recall => {
                 for page in first..end {
                     host.oracle.cancelled(page);
+                    self.perhaps_plain[page as usize] &= status_code != Status::Success;
                 }
                 let all = command.flags & flag::RECALL_INVALIDATE != 0;
                 for page in (first..end).filter(|_| success) {
@@ -596,6 +600,7 @@ impl Software {
                 for page in first..end {
                     if set {
                         host.check_given_up(page, begin, false, "TRACK")?;
+                        self.perhaps_plain[page as usize] &= timeout;
                     }
                     host.oracle.tracked(page, set, accessed);
                 }
@@ -615,6 +620,7 @@ impl Software {
                     let verdict = if page < done { Verdict::Done } else { Verdict::NotDone };
                     if verdict == Verdict::Done {
                         host.check_given_up(page, begin, true, if map { "MAP" } else { "UNMAP" })?;
+                        self.perhaps_plain[page as usize] = map && command.flags & flag::MAP_PLAIN != 0;
                     }
                     host.oracle.moved(page, verdict, map);
                 }
@@ -690,9 +696,8 @@ impl Software {
             let mask = masks[(page - first) as usize];
             host.note_page(page, "reported", command.flags, mask);
             host.oracle.report(page, mask, accessed, clear)?;
-            // A plain page is none of a harvest's business, so what is not tracked in the region may be kept.
-            let perhaps_plain = self.layout.region.contains(&page) && host.oracle.track(page) != Some(true);
-            if recall && !perhaps_plain {
+            // A plain page is none of a harvest's business.
+            if recall && !self.perhaps_plain[page as usize] {
                 host.check_given_up(page, begin, false, "HARVEST")?;
             }
         }
