@@ -166,9 +166,11 @@ pub struct RangeWalker {
     flags_r: Reg<Bits<8>>,
     next_page: Reg<Bits<BOUND_BITS>>,
     end_page: Reg<Bits<BOUND_BITS>>,
+    last_page: Reg<Bits<BOUND_BITS>>,
     frame_r: Reg<Frame>,
     records: Reg<Bits<32>>,
     given: Reg<Bits<32>>,
+    full: Reg<Bit>,
     promotes: Reg<Bit>,
     demoting: Reg<Bit>,
     demoted: Reg<Bit>,
@@ -180,6 +182,8 @@ pub struct RangeWalker {
     scan: Reg<Bits<GROUP_BITS>>,
     asked: Reg<Bit>,
     asked_word: Reg<Bits<WORD_BITS>>,
+    asked_first: Reg<Bit>,
+    asked_last: Reg<Bit>,
     found_groups: Reg<Bits<64>>,
     found_group: Reg<Bits<GROUP_BITS>>,
     asked_groups: Fifo<Bits<GROUP_BITS>, 1>,
@@ -187,6 +191,8 @@ pub struct RangeWalker {
     setting: Reg<Bit>,
     group_r: Reg<Bits<GROUP_BITS>>,
     left_out: Reg<Bit>,
+    starts_inside: Reg<Bit>,
+    ends_inside: Reg<Bit>,
     left: Reg<Bits<3>>,
     word_r: Reg<Bits<3>>,
     pending: Reg<Bits<64>>,
@@ -201,15 +207,12 @@ pub struct RangeWalker {
     before: Signal<Local, Bits<BOUND_BITS>>,
     frame_before: Signal<Local, Frame>,
     first_group: Signal<Local, Bits<GROUP_BITS>>,
-    last_page: Signal<Local, Bits<BOUND_BITS>>,
     last_group: Signal<Local, Bits<GROUP_BITS>>,
     last_word: Signal<Local, Bits<WORD_BITS>>,
     word_low: Signal<Local, Bits<64>>,
     word_high: Signal<Local, Bits<64>>,
     found: Signal<Local, Bits<64>>,
     past_words: Signal<Local, Bit>,
-    starts_inside: Signal<Local, Bit>,
-    ends_inside: Signal<Local, Bit>,
     asks: Signal<Local, Bit>,
     is_new: Signal<Local, Bit>,
     next_group: Signal<Local, Bits<GROUP_BITS>>,
@@ -223,7 +226,7 @@ pub struct RangeWalker {
     group_page: Signal<Local, Bits<BOUND_BITS>>,
     offer: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
-    full: Signal<Local, Bit>,
+    no_more: Signal<Local, Bit>,
     stops: Signal<Local, Bit>,
     ends: Signal<Local, Bit>,
     word_done: Signal<Local, Bit>,
@@ -245,9 +248,11 @@ impl Logic for RangeWalker {
             flags_r,
             next_page,
             end_page,
+            last_page,
             frame_r,
             records,
             given,
+            full,
             promotes,
             demoting,
             demoted,
@@ -259,12 +264,16 @@ impl Logic for RangeWalker {
             scan,
             asked,
             asked_word,
+            asked_first,
+            asked_last,
             found_groups,
             found_group,
             giving,
             setting,
             group_r,
             left_out,
+            starts_inside,
+            ends_inside,
             left,
             word_r,
             pending
@@ -282,16 +291,15 @@ impl Logic for RangeWalker {
         self.ends.next = self.stops.val() | self.partial_r.q.val();
 
         comment!("The range in words of the summary. A mask of the bits from n on is (all ones << n).");
-        self.last_page.next = self.end_page.q.val() - 1;
         self.first_group.next = self.next_page.q.val().get_bits::<GROUP_BITS>(9);
-        self.last_group.next = self.last_page.val().get_bits::<GROUP_BITS>(9);
+        self.last_group.next = self.last_page.q.val().get_bits::<GROUP_BITS>(9);
         self.last_word.next = self.last_group.val().get_bits::<WORD_BITS>(6);
         self.word_low.next = !bits::<64>(0);
-        if self.asked_word.q.val() == self.first_group.val().get_bits::<WORD_BITS>(6) {
+        if self.asked_first.q.val() {
             self.word_low.next = !bits::<64>(0) << self.first_group.val().get_bits::<6>(0);
         }
         self.word_high.next = !bits::<64>(0);
-        if self.asked_word.q.val() == self.last_word.val() {
+        if self.asked_last.q.val() {
             self.word_high.next = !((!bits::<64>(0) << self.last_group.val().get_bits::<6>(0)) << 1);
         }
         self.found.next = self.groups.val() & self.word_low.val() & self.word_high.val();
@@ -307,7 +315,7 @@ impl Logic for RangeWalker {
         self.first_here.next = (self.next_group.val() == self.first_group.val())
             & (self.next_word.val() <= self.next_page.q.val().get_bits::<3>(6));
         self.last_here.next = (self.next_group.val() == self.last_group.val())
-            & (self.next_word.val() >= self.last_page.val().get_bits::<3>(6));
+            & (self.next_word.val() >= self.last_page.q.val().get_bits::<3>(6));
         self.page_low.next = !bits::<64>(0);
         if self.first_here.val() {
             self.page_low.next = 0.into();
@@ -318,8 +326,8 @@ impl Logic for RangeWalker {
         self.page_high.next = !bits::<64>(0);
         if self.last_here.val() {
             self.page_high.next = 0.into();
-            if self.next_word.val() == self.last_page.val().get_bits::<3>(6) {
-                self.page_high.next = !((!bits::<64>(0) << self.last_page.val().get_bits::<6>(0)) << 1);
+            if self.next_word.val() == self.last_page.q.val().get_bits::<3>(6) {
+                self.page_high.next = !((!bits::<64>(0) << self.last_page.q.val().get_bits::<6>(0)) << 1);
             }
         }
         self.new_pages.next = self.list_pages.val() & self.page_low.val() & self.page_high.val();
@@ -330,9 +338,8 @@ impl Logic for RangeWalker {
             | bit_cast::<BOUND_BITS, 6>(self.page_search.index.val());
 
         comment!("The page on offer. A harvest counts every page given as a record until all have ended.");
-        self.full.next = self.harvests.val() & (self.given.q.val() >= self.records.q.val());
         self.offer.next = !self.ends.val()
-            & !self.full.val()
+            & !self.full.q.val()
             & !(self.serial.val() & self.active.val())
             & !self.promotes.q.val()
             & (((self.state.q.val() == WalkState::Page)
@@ -345,6 +352,10 @@ impl Logic for RangeWalker {
             self.page.next = self.group_page.val().get_bits::<PAGE_BITS>(0);
         }
         self.taken.next = self.offer.val() & (self.page_ready.val() | self.page_stuck.val());
+        self.full.d.next = self.harvests.val() & (self.given.q.val() >= self.records.q.val());
+        if self.taken.val() {
+            self.full.d.next = self.harvests.val() & (self.given.q.val() + 1 >= self.records.q.val());
+        }
         self.kind.next = self.kind_r.q.val();
         self.flags.next = self.flags_r.q.val();
         self.frame.next = self.frame_r.q.val();
@@ -389,17 +400,15 @@ impl Logic for RangeWalker {
         if self.taken.val() {
             self.rest.next = self.pending.q.val() & !self.page_search.one_hot.val();
         }
-        self.word_done.next = !self.rest.val().any() | self.ends.val();
-        self.starts_inside.next =
-            (self.group_r.q.val() == self.first_group.val()) & self.next_page.q.val().get_bits::<9>(0).any();
-        self.ends_inside.next =
-            (self.group_r.q.val() == self.last_group.val()) & !self.last_page.val().get_bits::<9>(0).all();
+        self.no_more.next = !(self.pending.q.val() & (self.pending.q.val() - 1)).any();
+        self.word_done.next =
+            !self.pending.q.val().any() | (self.taken.val() & self.no_more.val()) | self.ends.val();
         self.group_over.next =
             self.giving.q.val() & !self.setting.q.val() & self.is_new.val() & self.word_done.val();
         self.must_set.next = self.ends.val()
             | self.left_out.q.val()
-            | self.starts_inside.val()
-            | self.ends_inside.val()
+            | self.starts_inside.q.val()
+            | self.ends_inside.q.val()
             | (self.taken.val() & self.page_stuck.val());
         self.takes.next = (self.state.q.val() == WalkState::Groups)
             & self.list_valid.val()
@@ -440,6 +449,9 @@ impl Logic for RangeWalker {
             FindState::Scan => {
                 self.asked.d.next = !self.past_words.val();
                 self.asked_word.d.next = self.scan.q.val().get_bits::<WORD_BITS>(0);
+                self.asked_first.d.next = self.scan.q.val().get_bits::<WORD_BITS>(0)
+                    == self.first_group.val().get_bits::<WORD_BITS>(6);
+                self.asked_last.d.next = self.scan.q.val().get_bits::<WORD_BITS>(0) == self.last_word.val();
                 self.scan.d.next = self.scan.q.val() + 1;
                 if self.past_words.val() {
                     self.scan.d.next = self.scan.q.val();
@@ -494,9 +506,12 @@ impl Logic for RangeWalker {
                     self.flags_r.d.next = self.start_flags.val();
                     self.next_page.d.next = self.start_page.val();
                     self.end_page.d.next = self.start_end.val();
+                    self.last_page.d.next = self.start_end.val() - 1;
                     self.frame_r.d.next = self.start_frame.val();
                     self.records.d.next = self.start_records.val();
                     self.given.d.next = 0.into();
+                    self.full.d.next =
+                        (self.start_kind.val() == slot_kind::HARVEST) & (self.start_records.val() == 0);
                     self.promotes.d.next = false;
                     self.demoting.d.next = false;
                     self.demoted.d.next = false;
@@ -551,6 +566,10 @@ impl Logic for RangeWalker {
                     self.left.d.next = self.left.q.val() - 1;
                     self.word_r.d.next = self.next_word.val();
                     self.group_r.d.next = self.next_group.val();
+                    self.starts_inside.d.next = (self.next_group.val() == self.first_group.val())
+                        & self.next_page.q.val().get_bits::<9>(0).any();
+                    self.ends_inside.d.next = (self.next_group.val() == self.last_group.val())
+                        & !self.last_page.q.val().get_bits::<9>(0).all();
                     self.pending.d.next = self.new_pages.val();
                 }
                 if self.ends.val() {
@@ -560,9 +579,10 @@ impl Logic for RangeWalker {
                     self.giving.d.next = true;
                     self.left_out.d.next = false;
                 }
-                if self.full.val() & self.pending.q.val().any() & !self.active.val() & !self.ends.val() {
+                if self.full.q.val() & self.pending.q.val().any() & !self.active.val() & !self.ends.val() {
                     comment!("All have ended: count the records that were really made.");
                     self.given.d.next = self.records_made.val();
+                    self.full.d.next = self.records_made.val() >= self.records.q.val();
                     if self.records_made.val() >= self.records.q.val() {
                         self.partial_r.d.next = true;
                         self.next_page.d.next = self.group_page.val();

@@ -19,7 +19,8 @@
 //! at one per cycle. A free tag travels with the bits to differ from.
 //!
 //! # Timing
-//! Needed recall to first BISnp valid: 3 cycles; then one per cycle, also across pages.
+//! Needed recall to first BISnp valid: 3 cycles; then one per cycle, also across pages. A response is read up in the cycle after
+//! it was taken, judged in the next, and counted for its page in the third.
 
 use super::channels::{M2sBirsp, S2mBisnp};
 use super::recall_table::RecallTable;
@@ -133,6 +134,15 @@ pub struct RecallEngine {
     work_now: Reg<SnoopWorkBits>,
     response_valid: Reg<Bit>,
     response: Reg<ResponseBits>,
+    judged_valid: Reg<Bit>,
+    judged: Reg<ResponseBits>,
+    entry: Reg<TagBits>,
+    asked_lines: Reg<Bits<4>>,
+    answer: Reg<AnsweredBits>,
+    answered: Reg<Bit>,
+    answered_context: Reg<Bits<CONTEXT_BITS>>,
+    failed: Reg<Bit>,
+    failed_context: Reg<Bits<CONTEXT_BITS>>,
     in_flight: Reg<Bits<9>>,
     peak_r: Reg<Bits<9>>,
 
@@ -158,8 +168,8 @@ pub struct RecallEngine {
     sent_block: Signal<Local, Bit>,
     sent_lines: Signal<Local, Bits<4>>,
     tag: Signal<Local, Bits<TAG_BITS>>,
-    entry: Signal<Local, TagBits>,
-    answer: Signal<Local, AnsweredBits>,
+    judged_tag: Signal<Local, Bits<TAG_BITS>>,
+    answer_next: Signal<Local, AnsweredBits>,
     open: Signal<Local, Bits<4>>,
     block: Signal<Local, Bit>,
     by_block: Signal<Local, Bit>,
@@ -173,7 +183,7 @@ pub struct RecallEngine {
     once_more: Signal<Local, Bit>,
     free_tag: Signal<Local, Bit>,
     all_sent: Signal<Local, Bit>,
-    answered: Signal<Local, Bit>,
+    all_answered: Signal<Local, Bit>,
     skipped_all: Signal<Local, Bit>,
 }
 
@@ -190,6 +200,15 @@ impl Logic for RecallEngine {
             work_now,
             response_valid,
             response,
+            judged_valid,
+            judged,
+            entry,
+            asked_lines,
+            answer,
+            answered,
+            answered_context,
+            failed,
+            failed_context,
             in_flight,
             peak_r
         );
@@ -301,60 +320,69 @@ impl Logic for RecallEngine {
         self.snoops.read_address.next = self.tag.val();
         self.asked.read_address.next = self.tag.val();
         self.answers.read_address.next = self.tag.val();
-        self.entry.next = self.snoops.read_data.val();
-        self.answer.next = self.answers.read_data.val();
-        self.open.next = self.asked.read_data.val() ^ self.answer.val().lines;
-        self.block.next = (self.entry.val().lines & (self.entry.val().lines - 1)).any();
-        self.by_block.next = self.response.q.val().opcode.get_bit(2);
-        self.hit.next = bits::<4>(1) << self.response.q.val().low;
+        self.entry.d.next = self.snoops.read_data.val();
+        self.asked_lines.d.next = self.asked.read_data.val();
+        self.answer.d.next = self.answers.read_data.val();
+        self.judged_valid.d.next = self.response_valid.q.val();
+        self.judged.d.next = self.response.q.val();
+        comment!("A cycle later it is judged; the next one may be of the same tag.");
+        self.judged_tag.next = self.judged.q.val().tag.get_bits::<TAG_BITS>(0);
+        self.open.next = self.asked_lines.q.val() ^ self.answer.q.val().lines;
+        self.block.next = (self.entry.q.val().lines & (self.entry.q.val().lines - 1)).any();
+        self.by_block.next = self.judged.q.val().opcode.get_bit(2);
+        self.hit.next = bits::<4>(1) << self.judged.q.val().low;
         if self.by_block.val() | !self.block.val() {
-            self.hit.next = self.entry.val().lines;
+            self.hit.next = self.entry.q.val().lines;
         }
-        self.readable.next = (self.response.q.val().opcode == m2s_birsp::BI_RSP_I)
-            | (self.response.q.val().opcode == m2s_birsp::BI_RSP_S)
-            | (self.response.q.val().opcode == m2s_birsp::BI_RSP_E)
+        self.readable.next = (self.judged.q.val().opcode == m2s_birsp::BI_RSP_I)
+            | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_S)
+            | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_E)
             | (self.block.val()
-                & ((self.response.q.val().opcode == m2s_birsp::BI_RSP_I_BLK)
-                    | (self.response.q.val().opcode == m2s_birsp::BI_RSP_S_BLK)
-                    | (self.response.q.val().opcode == m2s_birsp::BI_RSP_E_BLK)));
-        self.known.next = self.response_valid.q.val()
+                & ((self.judged.q.val().opcode == m2s_birsp::BI_RSP_I_BLK)
+                    | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_S_BLK)
+                    | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_E_BLK)));
+        self.known.next = self.judged_valid.q.val()
             & !self.filling.val()
-            & !self.response.q.val().tag.get_bits::<8>(8).any()
+            & !self.judged.q.val().tag.get_bits::<8>(8).any()
             & self.readable.val()
             & self.open.val().any()
             & ((self.open.val() & self.hit.val()) == self.hit.val());
-        self.right.next = (self.response.q.val().opcode.get_bits::<2>(0) == 0)
-            | ((self.response.q.val().opcode.get_bits::<2>(0) == 1) & !self.entry.val().invalidate);
-        self.bad_response.next = self.response_valid.q.val() & (!self.known.val() | !self.right.val());
-        self.wrong.next = self.answer.val().wrong | !self.right.val();
+        self.right.next = (self.judged.q.val().opcode.get_bits::<2>(0) == 0)
+            | ((self.judged.q.val().opcode.get_bits::<2>(0) == 1) & !self.entry.q.val().invalidate);
+        self.bad_response.next = self.judged_valid.q.val() & (!self.known.val() | !self.right.val());
+        self.wrong.next = self.answer.q.val().wrong | !self.right.val();
         self.complete.next = self.known.val() & (self.open.val() == self.hit.val());
-        self.is_over.next = self.over_now.val().get_bit(self.entry.val().context.index());
+        self.is_over.next = self.over_now.val().get_bit(self.entry.q.val().context.index());
         self.once_more.next = self.complete.val()
             & self.wrong.val()
-            & !self.entry.val().again
+            & !self.entry.q.val().again
             & !self.is_over.val()
             & self.again.in_ready.val();
         self.free_tag.next = self.complete.val() & !self.once_more.val();
         self.answers.write_enable.next = self.known.val() | self.filling.val();
-        self.answers.write_address.next = self.tag.val();
-        self.answers.write_data.next.lines = self.answer.val().lines ^ self.hit.val();
-        self.answers.write_data.next.wrong = self.wrong.val() & !self.complete.val();
+        self.answers.write_address.next = self.judged_tag.val();
+        self.answer_next.next.lines = self.answer.q.val().lines ^ self.hit.val();
+        self.answer_next.next.wrong = self.wrong.val() & !self.complete.val();
+        self.answers.write_data.next = self.answer_next.val();
+        if self.known.val() & (self.judged_tag.val() == self.tag.val()) {
+            self.answer.d.next = self.answer_next.val();
+        }
         self.again.in_valid.next = self.once_more.val();
-        self.again.in_data.next.tag = self.tag.val();
-        self.again.in_data.next.answered = self.answer.val().lines ^ self.hit.val();
-        self.again.in_data.next.snoop = self.entry.val();
+        self.again.in_data.next.tag = self.judged_tag.val();
+        self.again.in_data.next.answered = self.answer.q.val().lines ^ self.hit.val();
+        self.again.in_data.next.snoop = self.entry.q.val();
         self.tags.in_valid.next = self.free_tag.val() | self.filling.val();
-        self.tags.in_data.next.tag = self.tag.val();
-        self.tags.in_data.next.answered = self.answer.val().lines ^ self.hit.val();
-        self.over_here.read_address.next = self.entry.val().context;
-        self.sent_there.read_address.next = self.entry.val().context;
+        self.tags.in_data.next.tag = self.judged_tag.val();
+        self.tags.in_data.next.answered = self.answer.q.val().lines ^ self.hit.val();
+        self.over_here.read_address.next = self.entry.q.val().context;
+        self.sent_there.read_address.next = self.entry.q.val().context;
         self.over_here.write_enable.next = self.free_tag.val() | self.filling.val();
-        self.over_here.write_address.next = self.entry.val().context;
+        self.over_here.write_address.next = self.entry.q.val().context;
         self.over_here.write_data.next = self.over_here.read_data.val() + 1;
         self.all_sent.next = self.over_here.read_data.val() + 1 == self.sent_there.read_data.val();
-        self.answered.next = self.free_tag.val()
+        self.all_answered.next = self.free_tag.val()
             & self.all_sent.val()
-            & !self.sending.q.val().get_bit(self.entry.val().context.index());
+            & !self.sending.q.val().get_bit(self.entry.q.val().context.index());
         if self.filling.val() {
             self.answers.write_address.next = self.fill.q.val().get_bits::<TAG_BITS>(0);
             self.answers.write_data.next.lines = 0.into();
@@ -367,8 +395,10 @@ impl Logic for RecallEngine {
         self.over_there.write_enable.next = self.over_here.write_enable.val();
         self.over_there.write_address.next = self.over_here.write_address.val();
         self.over_there.write_data.next = self.over_here.write_data.val();
-        self.pages.failed.next = self.free_tag.val() & self.wrong.val() & !self.is_over.val();
-        self.pages.failed_context.next = self.entry.val().context;
+        self.failed.d.next = self.free_tag.val() & self.wrong.val() & !self.is_over.val();
+        self.failed_context.d.next = self.entry.q.val().context;
+        self.pages.failed.next = self.failed.q.val();
+        self.pages.failed_context.next = self.failed_context.q.val();
 
         comment!("The issuer: one snoop per cycle, those to be sent again first.");
         comment!("What is left of a recall that timed out is not sent.");
@@ -444,11 +474,13 @@ impl Logic for RecallEngine {
         self.sent_there.write_enable.next = self.sent_here.write_enable.val();
         self.sent_there.write_address.next = self.sent_here.write_address.val();
         self.sent_there.write_data.next = self.sent_here.write_data.val();
-        self.pages.answered.next = self.answered.val() | self.skipped_all.val();
-        self.pages.answered_context.next = self.entry.val().context;
+        self.answered.d.next = self.all_answered.val() | self.skipped_all.val();
+        self.answered_context.d.next = self.entry.q.val().context;
         if self.skipped_all.val() {
-            self.pages.answered_context.next = self.work_now.q.val().context;
+            self.answered_context.d.next = self.work_now.q.val().context;
         }
+        self.pages.answered.next = self.answered.q.val();
+        self.pages.answered_context.next = self.answered_context.q.val();
 
         comment!(
             "The message. Address bits 7:6 of a block form: 1 the lower two lines, 2 the upper two, 3 all four."

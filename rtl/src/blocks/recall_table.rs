@@ -140,6 +140,7 @@ pub struct RecallTable {
     start_unmap: Signal<Local, Bit>,
     start: Signal<Local, JobBits>,
     query: Signal<Local, Contexts>,
+    over_now: Signal<Local, Contexts>,
     committed_bit: Signal<Local, Contexts>,
     recall_bit: Signal<Local, Contexts>,
     done_bit: Signal<Local, Contexts>,
@@ -191,7 +192,8 @@ impl Logic for RecallTable {
             self.deferred_bit.next = self.query_lowest.one_hot.val();
         }
         self.stuck.next = self.stuck_r.q.val();
-        self.over.next = self.stuck_r.q.val() | self.taken_over.q.val() | self.owed.q.val();
+        self.over_now.next = self.stuck_r.q.val() | self.taken_over.q.val() | self.owed.q.val();
+        self.over.next = self.over_now.val();
 
         comment!("Start: a free context, or the stuck one of the page.");
         self.start.next = self.start_job.val();
@@ -321,7 +323,8 @@ impl Logic for RecallTable {
         self.waits.d.next = (self.waits.q.val() & !self.drained.val()) | self.deferred_bit.val();
         self.stuck_r.d.next =
             (self.stuck_r.q.val() | self.late_bit.val()) & !self.release.val() & !self.start_bit.val();
-        self.failed_r.d.next = (self.failed_r.q.val() | self.failed_bit.val()) & !self.start_bit.val();
+        self.failed_r.d.next =
+            (self.failed_r.q.val() | (self.failed_bit.val() & !self.over_now.val())) & !self.start_bit.val();
         self.unanswered.d.next = (self.unanswered.q.val() & !self.answered_bit.val()) | self.recall_bit.val();
         self.taken_over.d.next = (self.taken_over.q.val() | self.start_over.val()) & !self.release.val();
         self.owed.d.next = (self.owed.q.val() | (self.release.val() & self.taken_over.q.val()))
