@@ -16,7 +16,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
 );
     wire ndr_valid, drs_valid, awvalid, wvalid, arvalid;
     wire [7:0] awid, arid;
-    wire [5:0] request, grant;
+    wire [4:0] request, grant;
     wire replay_granted, slot_valid;
     wire [SLOT-1:0] slot, page_slot, fill_slot, replay_slot;
     wire [`ENTRY_BITS-1:0] slot_entry, fill_entry, e1, e2, e3, e4, e5, e6;

@@ -18,7 +18,7 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
     wire table_write, rwd_settled, req_settled, settled, enter, slot_valid, enters, unsettled, hole, turn;
     wire rwd_valid, req_valid, write_valid, rwd_past, req_past, illegal_rwd, illegal_req, dropped, defers, pass, passed;
     wire write_granted, request_granted, leaves, out;
-    wire [5:0] request, grant;
+    wire [4:0] request, grant;
     wire [R-1:0] accept_region, req_region, table_region;
     wire [17:0] entry, rwd_told, req_told;
     wire [8:0] counted;

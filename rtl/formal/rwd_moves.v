@@ -24,7 +24,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     wire enter, slot_valid, hole, turn, leaves, write_enters, write_leaves, plain_offer, plain_goes, unsettled, req_valid, none;
     wire [17:0] told;
     wire [8:0] counted;
-    wire [5:0] request, grant;
+    wire [4:0] request, grant;
     wire [3:0] hold;
     wire [`PAGE_BITS-1:0] page, held0, held1, held2, held3;
     wire [`WRITE_BITS-1:0] head;

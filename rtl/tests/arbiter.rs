@@ -7,9 +7,9 @@ use tideline_rtl::blocks::slot_arbiter::SlotArbiter;
 type Offer = (usize, u64, bool);
 
 const WRITES: usize = 0;
-const PAGES: usize = 3;
-const FILLS: usize = 4;
-const REPLAYS: usize = 5;
+const PAGES: usize = 2;
+const FILLS: usize = 3;
+const REPLAYS: usize = 4;
 
 /// One cycle with these offers and one held page; who was granted.
 fn cycle(arbiter: &mut SlotArbiter<2>, rst: bool, offers: &[Offer], held: Option<u64>) -> Option<usize> {
@@ -28,7 +28,7 @@ fn cycle(arbiter: &mut SlotArbiter<2>, rst: bool, offers: &[Offer], held: Option
         arbiter.hold.next = u64::from(held.is_some()).into();
         arbiter.hold_page[0].next = held.unwrap_or(0).into();
         assert!(simulate(arbiter, 1000), "the kernel settles");
-        (0..6).find(|&who| arbiter.grant.val().get_bit(who))
+        (0..5).find(|&who| arbiter.grant.val().get_bit(who))
     };
     let granted = settle(false);
     settle(true);

@@ -127,12 +127,6 @@ pub struct CoherenceSnooper<const SETS: usize> {
     /// The deferred requests of these contexts were served.
     pub drained: Signal<Out, Contexts>,
 
-    /// The slot of a snoop response is offered.
-    pub response_valid: Signal<In, Bit>,
-    /// The slot.
-    pub response_slot: Signal<In, SlotBits>,
-    /// It enters the pipeline.
-    pub response_granted: Signal<Out, Bit>,
     /// A page slot is offered.
     pub page_valid: Signal<In, Bit>,
     /// The slot.
@@ -140,7 +134,7 @@ pub struct CoherenceSnooper<const SETS: usize> {
     /// It enters the pipeline.
     pub page_granted: Signal<Out, Bit>,
 
-    /// The miss unit has a place for a write or a snoop response.
+    /// The miss unit has a place for a write.
     pub room: Signal<In, Bit>,
     /// The miss unit has a place for a request or a page slot.
     pub room_low: Signal<In, Bit>,
@@ -173,9 +167,9 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub slot_entry: Signal<Out, EntryBits>,
 
     /// Which of the arbiter's requesters offer a slot that has a place.
-    pub offered: Signal<Out, Bits<6>>,
+    pub offered: Signal<Out, Bits<5>>,
     /// Which one is granted.
-    pub granted: Signal<Out, Bits<6>>,
+    pub granted: Signal<Out, Bits<5>>,
     /// An illegal message was dropped.
     pub illegal: Signal<Out, Bit>,
     /// A request is taken.
@@ -199,6 +193,7 @@ pub struct CoherenceSnooper<const SETS: usize> {
     rwd_offset: Signal<Local, Bits<40>>,
     rwd_decodes: Signal<Local, Bit>,
     req: Signal<Local, RequestBits>,
+    req_read: Signal<Local, Bit>,
     req_known: Signal<Local, Bit>,
     req_illegal: Signal<Local, Bit>,
     req_dropped: Signal<Local, Bit>,
@@ -271,9 +266,10 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
 
         comment!("Req: the head of the queue.");
         self.req.next = self.requests.out_data.val();
-        self.req_known.next = (self.req.val().opcode == m2s_req::MEM_INV)
-            | (self.req.val().opcode == m2s_req::MEM_RD)
-            | (self.req.val().opcode == m2s_req::MEM_RD_DATA)
+        self.req_read.next =
+            (self.req.val().opcode == m2s_req::MEM_RD) | (self.req.val().opcode == m2s_req::MEM_RD_DATA);
+        self.req_known.next = self.req_read.val()
+            | (self.req.val().opcode == m2s_req::MEM_INV)
             | (self.req.val().opcode == m2s_req::MEM_INV_NT)
             | (self.req.val().opcode == m2s_req::MEM_CLN_EVCT);
         self.req_dropped.next = self.req.val().opcode == m2s_req::MEM_SPEC_RD;
@@ -400,47 +396,43 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.plain_req_valid.next = self.req_plain.val()
             & self.ndr_room.val()
             & (self.drs_spare.val()
-                | !((self.req.val().opcode == m2s_req::MEM_RD)
-                    | (self.req.val().opcode == m2s_req::MEM_RD_DATA)));
+                | !self.req_read.val());
         self.plain_req.next = self.req.val();
         self.plain_req_entry.next = self.regions.req_head.val();
         self.plain_rwd_valid.next = self.rwd_plain.val() & self.ndr_ok.val() & self.place_valid.val();
         self.plain_rwd.next = self.rwd_head.val();
         self.plain_rwd_entry.next = self.regions.rwd_head.val();
 
-        comment!("One of six is granted.");
+        comment!("One of five is granted.");
         self.offers.next = self.enable.val() & self.room.val();
         self.offers_low.next = self.enable.val() & self.room_low.val();
-        self.offered.next = bits::<6>(0)
+        self.offered.next = bits::<5>(0)
             .replace_bit(0, self.rwd_offer.val() & self.offers.val())
-            .replace_bit(1, self.response_valid.val() & self.offers.val())
-            .replace_bit(2, self.chosen_valid.val() & self.offers_low.val())
-            .replace_bit(3, self.page_valid.val() & self.offers_low.val())
-            .replace_bit(4, self.fill_valid.val())
-            .replace_bit(5, self.replay_valid.val());
+            .replace_bit(1, self.chosen_valid.val() & self.offers_low.val())
+            .replace_bit(2, self.page_valid.val() & self.offers_low.val())
+            .replace_bit(3, self.fill_valid.val())
+            .replace_bit(4, self.replay_valid.val());
         self.arbiter.enter.next = self.list_room.val() & !self.hole.val();
         self.arbiter.request.next = self.offered.val();
-        self.arbiter.rows.next = bits::<6>(0)
-            .replace_bit(3, true)
-            .replace_bit(4, self.fill_entry.val().fill)
-            .replace_bit(5, self.replay_slot.val().kind.get_bit(3));
+        self.arbiter.rows.next = bits::<5>(0)
+            .replace_bit(2, true)
+            .replace_bit(3, self.fill_entry.val().fill)
+            .replace_bit(4, self.replay_slot.val().kind.get_bit(3));
         self.arbiter.page[0].next = self.rwd_head.val().page;
-        self.arbiter.page[1].next = self.response_slot.val().page;
-        self.arbiter.page[2].next = self.chosen.val().page;
-        self.arbiter.page[3].next = self.page_slot.val().page;
-        self.arbiter.page[4].next = self.fill_slot.val().page;
-        self.arbiter.page[5].next = self.replay_slot.val().page;
+        self.arbiter.page[1].next = self.chosen.val().page;
+        self.arbiter.page[2].next = self.page_slot.val().page;
+        self.arbiter.page[3].next = self.fill_slot.val().page;
+        self.arbiter.page[4].next = self.replay_slot.val().page;
         self.arbiter.hold.next = self.hold.val();
         for k in 0..4 {
             self.arbiter.hold_page[k].next = self.hold_page[k].val();
         }
         self.granted.next = self.arbiter.grant.val();
         self.write_granted.next = self.granted.val().get_bit(0);
-        self.response_granted.next = self.granted.val().get_bit(1);
-        self.request_granted.next = self.granted.val().get_bit(2);
-        self.page_granted.next = self.granted.val().get_bit(3);
-        self.fill_granted.next = self.granted.val().get_bit(4);
-        self.replay_granted.next = self.granted.val().get_bit(5);
+        self.request_granted.next = self.granted.val().get_bit(1);
+        self.page_granted.next = self.granted.val().get_bit(2);
+        self.fill_granted.next = self.granted.val().get_bit(3);
+        self.replay_granted.next = self.granted.val().get_bit(4);
 
         comment!("The slot that enters.");
         self.slot_valid.next = self.granted.val().any();
@@ -475,26 +467,22 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
             self.slot.next.snp_type = self.rwd_head.val().snp_type;
             self.slot.next.tag = self.rwd_head.val().tag;
         }
-        if self.granted.val().get_bit(1) {
-            self.slot.next = self.response_slot.val();
-        }
-        if self.granted.val().get_bit(3) {
+        if self.granted.val().get_bit(2) {
             self.slot.next = self.page_slot.val();
         }
-        if self.granted.val().get_bit(4) {
+        if self.granted.val().get_bit(3) {
             self.slot.next = self.fill_slot.val();
         }
-        if self.granted.val().get_bit(5) {
+        if self.granted.val().get_bit(4) {
             self.slot.next = self.replay_slot.val();
         }
-        self.slot_entry.next.replay = self.granted.val().get_bit(5);
-        self.slot_entry.next.fill = self.granted.val().get_bit(4) & self.fill_entry.val().fill;
-        self.slot_entry.next.pass = self.granted.val().get_bit(4) & self.fill_entry.val().pass;
+        self.slot_entry.next.replay = self.granted.val().get_bit(4);
+        self.slot_entry.next.fill = self.granted.val().get_bit(3) & self.fill_entry.val().fill;
+        self.slot_entry.next.pass = self.granted.val().get_bit(3) & self.fill_entry.val().pass;
         self.slot_entry.next.entry = self.fill_entry.val().entry;
         self.take_ndr.next = self.write_granted.val() | self.request_granted.val();
         self.take_drs.next = self.request_granted.val() & self.chosen_read.val();
-        self.take_drs_plain.next = self.plain_req_taken.val()
-            & ((self.req.val().opcode == m2s_req::MEM_RD) | (self.req.val().opcode == m2s_req::MEM_RD_DATA));
+        self.take_drs_plain.next = self.plain_req_taken.val() & self.req_read.val();
         self.write_enters.next = self.write_granted.val() & !self.rwd_conflict.val();
         self.data_valid.next = self.write_enters.val() | self.plain_rwd_taken.val();
         self.data.next = bit_cast::<576, 512>(self.write.val().data)

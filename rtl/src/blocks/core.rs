@@ -97,9 +97,9 @@ pub struct Probe {
     /// Owned bit of the line after a line slot.
     pub owned: Signal<Out, Bit>,
     /// Which of the slot arbiter's requesters offer a slot that has a place: in every cycle, not of this slot.
-    pub offered: Signal<Out, Bits<6>>,
+    pub offered: Signal<Out, Bits<5>>,
     /// Which one is granted likewise.
-    pub granted: Signal<Out, Bits<6>>,
+    pub granted: Signal<Out, Bits<5>>,
 }
 
 /// The core.
@@ -270,9 +270,6 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.snooper.query_context.next = self.recall.query_context.val();
         self.snooper.drains.next = self.recall.drains.val();
         self.snooper.stuck.next = self.recall.stuck.val();
-        comment!("Snoop responses need no slots.");
-        self.snooper.response_valid.next = false;
-        self.snooper.response_slot.next = self.recall.page_slot.val();
         self.snooper.page_valid.next = self.recall.page_valid.val();
         self.snooper.page_slot.next = self.recall.page_slot.val();
         if self.spool.slot_valid.val() {

@@ -1,7 +1,7 @@
-//! Chooses the next slot of the line pipeline among six requesters, and keeps apart what must not meet in it.
+//! Chooses the next slot of the line pipeline among five requesters, and keeps apart what must not meet in it.
 //!
-//! Requesters: 0 writes, 1 snoop responses, 2 requests, 3 page slots, 4 fills of the descriptor cache, 5 replays of
-//! slots that waited for a descriptor. A *row operation* (a page slot, a fill) needs its set of the cache for itself:
+//! Requesters: 0 writes, 1 requests, 2 page slots, 3 fills of the descriptor cache, 4 replays of slots that waited for a
+//! descriptor. A *row operation* (a page slot, a fill) needs its set of the cache for itself:
 //! four slots before and behind it belong to other sets. Line operations need no distance at all: the pipeline
 //! forwards between them.
 //!
@@ -17,8 +17,8 @@
 //!   stands until they do, or the next one comes. A claim overrides it. While a page slot waits for nothing but its turn nobody
 //!   claims: it cannot, and must not lose its turn among the claims.
 //!
-//! Writes and snoop responses are let in as long as the miss unit has a place for them, requests and page slots only up to a
-//! lower mark, so that neither can take the places of the former.
+//! Writes are let in as long as the miss unit has a place for them, requests and page slots only up to a
+//! lower mark, so that neither can take the places of writes.
 //!
 //! `slot_gate` judges one offer; here stand the order, the claim and the share.
 //!
@@ -30,7 +30,7 @@ use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 
-/// Grants one of six requesters per cycle; `SETS` is the number of bits that select a set of the descriptor cache.
+/// Grants one of five requesters per cycle; `SETS` is the number of bits that select a set of the descriptor cache.
 #[derive(Clone, Debug, LogicBlock)]
 pub struct SlotArbiter<const SETS: usize> {
     /// The clock.
@@ -38,11 +38,11 @@ pub struct SlotArbiter<const SETS: usize> {
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
     /// Who offers a slot that has a place.
-    pub request: Signal<In, Bits<6>>,
+    pub request: Signal<In, Bits<5>>,
     /// Which of them are row operations.
-    pub rows: Signal<In, Bits<6>>,
+    pub rows: Signal<In, Bits<5>>,
     /// Page of each.
-    pub page: [Signal<In, Page>; 6],
+    pub page: [Signal<In, Page>; 5],
     /// Which of four pages are held.
     pub hold: Signal<In, Bits<4>>,
     /// The held pages.
@@ -50,31 +50,31 @@ pub struct SlotArbiter<const SETS: usize> {
     /// A slot may enter in this cycle: else nobody is granted, and nothing but the slots in the pipeline moves on.
     pub enter: Signal<In, Bit>,
     /// Who is granted, one hot or zero.
-    pub grant: Signal<Out, Bits<6>>,
+    pub grant: Signal<Out, Bits<5>>,
 
-    gates: [SlotGate<SETS>; 6],
+    gates: [SlotGate<SETS>; 5],
     // Bit j of `older[i]`: i was granted longer ago than j, or is j.
-    older: [Reg<Bits<6>>; 6],
+    older: [Reg<Bits<5>>; 5],
     past_valid: Reg<Bits<4>>,
     past_row: Reg<Bits<4>>,
     past_set: [Reg<Bits<SETS>>; 4],
-    claim: Reg<Bits<6>>,
+    claim: Reg<Bits<5>>,
     claim_set: Reg<Bits<SETS>>,
-    claim_last: Reg<Bits<6>>,
+    claim_last: Reg<Bits<5>>,
     gap: Reg<Bits<4>>,
     turn: Reg<Bits<2>>,
     due: Reg<Bit>,
-    free: Signal<Local, Bits<6>>,
-    crowded: Signal<Local, Bits<6>>,
-    stands: Signal<Local, Bits<6>>,
+    free: Signal<Local, Bits<5>>,
+    crowded: Signal<Local, Bits<5>>,
+    stands: Signal<Local, Bits<5>>,
     share: Signal<Local, Bit>,
-    eligible: Signal<Local, Bits<6>>,
-    granted: Signal<Local, Bits<6>>,
+    eligible: Signal<Local, Bits<5>>,
+    granted: Signal<Local, Bits<5>>,
     granted_row: Signal<Local, Bit>,
     granted_set: Signal<Local, Bits<SETS>>,
     claim_stands: Signal<Local, Bit>,
-    claimants: Signal<Local, Bits<6>>,
-    new_claim: Signal<Local, Bits<6>>,
+    claimants: Signal<Local, Bits<5>>,
+    new_claim: Signal<Local, Bits<5>>,
 }
 
 impl<const SETS: usize> Default for SlotArbiter<SETS> {
@@ -122,11 +122,11 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         dff_setup!(self, clk, past_valid, past_row, claim, claim_set, claim_last, gap, turn, due);
 
         comment!("One gate per requester. Fills and replays are what pages are held for.");
-        for i in 0..6 {
+        for i in 0..5 {
             self.gates[i].request.next = self.request.val().get_bit(i);
             self.gates[i].row.next = self.rows.val().get_bit(i);
             self.gates[i].page.next = self.page[i].val();
-            self.gates[i].exempt.next = i > 3;
+            self.gates[i].exempt.next = i > 2;
             self.gates[i].hold.next = self.hold.val();
             self.gates[i].past_valid.next = self.past_valid.q.val();
             self.gates[i].past_row.next = self.past_row.q.val();
@@ -138,27 +138,24 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
                 self.gates[i].past_set[k].next = self.past_set[k].q.val();
             }
         }
-        self.free.next = bits::<6>(0)
+        self.free.next = bits::<5>(0)
             .replace_bit(0, self.gates[0].free.val())
             .replace_bit(1, self.gates[1].free.val())
             .replace_bit(2, self.gates[2].free.val())
             .replace_bit(3, self.gates[3].free.val())
-            .replace_bit(4, self.gates[4].free.val())
-            .replace_bit(5, self.gates[5].free.val());
-        self.crowded.next = bits::<6>(0)
+            .replace_bit(4, self.gates[4].free.val());
+        self.crowded.next = bits::<5>(0)
             .replace_bit(0, self.gates[0].crowded.val())
             .replace_bit(1, self.gates[1].crowded.val())
             .replace_bit(2, self.gates[2].crowded.val())
             .replace_bit(3, self.gates[3].crowded.val())
-            .replace_bit(4, self.gates[4].crowded.val())
-            .replace_bit(5, self.gates[5].crowded.val());
-        self.stands.next = bits::<6>(0)
+            .replace_bit(4, self.gates[4].crowded.val());
+        self.stands.next = bits::<5>(0)
             .replace_bit(0, self.gates[0].stands.val())
             .replace_bit(1, self.gates[1].stands.val())
             .replace_bit(2, self.gates[2].stands.val())
             .replace_bit(3, self.gates[3].stands.val())
-            .replace_bit(4, self.gates[4].stands.val())
-            .replace_bit(5, self.gates[5].stands.val());
+            .replace_bit(4, self.gates[4].stands.val());
 
         comment!("Page slots have one turn in four cycles, and what the others leave.");
         if self.enter.val() {
@@ -166,18 +163,18 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         }
         self.share.next = (self.turn.q.val() == 0)
             | self.due.q.val()
-            | self.claim.q.val().get_bit(3)
-            | ((self.free.val() & bits::<6>(0x37)) == 0);
+            | self.claim.q.val().get_bit(2)
+            | ((self.free.val() & bits::<5>(0x1b)) == 0);
         self.eligible.next = self.free.val();
         if !self.share.val() {
-            self.eligible.next = self.free.val() & bits::<6>(0x37);
+            self.eligible.next = self.free.val() & bits::<5>(0x1b);
         }
         if !self.enter.val() {
             self.eligible.next = 0.into();
         }
 
         comment!("The one that nobody else precedes.");
-        self.granted.next = bits::<6>(0)
+        self.granted.next = bits::<5>(0)
             .replace_bit(
                 0,
                 self.eligible.val().get_bit(0) & !(self.eligible.val() & !self.older[0].q.val()).any(),
@@ -197,16 +194,12 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
             .replace_bit(
                 4,
                 self.eligible.val().get_bit(4) & !(self.eligible.val() & !self.older[4].q.val()).any(),
-            )
-            .replace_bit(
-                5,
-                self.eligible.val().get_bit(5) & !(self.eligible.val() & !self.older[5].q.val()).any(),
             );
         self.grant.next = self.granted.val();
-        self.due.d.next = (self.due.q.val() | (self.turn.q.val() == 0)) & !self.granted.val().get_bit(3);
+        self.due.d.next = (self.due.q.val() | (self.turn.q.val() == 0)) & !self.granted.val().get_bit(2);
         self.granted_row.next = (self.granted.val() & self.rows.val()).any();
         self.granted_set.next = 0.into();
-        for i in 0..6 {
+        for i in 0..5 {
             self.older[i].clock.next = self.clk.val();
             self.older[i].reset.next = self.rst.val();
             self.older[i].d.next = self.older[i].q.val() | self.granted.val();
@@ -247,11 +240,11 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         } else if self.enter.val()
             & (self.gap.q.val() == 0)
             & self.new_claim.val().any()
-            & (self.share.val() | !self.free.val().get_bit(3))
+            & (self.share.val() | !self.free.val().get_bit(2))
         {
             self.claim.d.next = self.new_claim.val();
             self.claim_last.d.next = self.new_claim.val();
-            for i in 0..6 {
+            for i in 0..5 {
                 if self.new_claim.val().get_bit(i) {
                     self.claim_set.d.next = self.gates[i].set.val();
                 }

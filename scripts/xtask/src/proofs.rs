@@ -146,7 +146,7 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "claims do not wait for a page slot",
                     "tideline_slot_arbiter",
-                    "else if (enter && (gap_q == 4'd0) && (|new_claim) && (share || !free[3])) begin\n            claim_d",
+                    "else if (enter && (gap_q == 4'd0) && (|new_claim) && (share || !free[2])) begin\n            claim_d",
                     "else if (enter && (gap_q == 4'd0) && (|new_claim)) begin\n            claim_d",
                 ),
                 change(

@@ -7,12 +7,12 @@ use tideline_model::HostMemory;
 use tideline_tb::axi::Access;
 use tideline_tb::{DeviceError, LineDevice, RtlDevice};
 
-/// Requesters of the slot arbiter, as the probe numbers them: writes, snoop responses, requests, page slots, fills, replays.
-pub const REQUESTERS: usize = 6;
+/// Requesters of the slot arbiter, as the probe numbers them: writes, requests, page slots, fills, replays.
+pub const REQUESTERS: usize = 5;
 /// Who waits: the requesters, and behind them the messages on RwD and on Req.
 pub const WAITERS: usize = REQUESTERS + 2;
 /// Page slots among the requesters.
-const PAGE_SLOTS: u8 = 1 << 3;
+const PAGE_SLOTS: u8 = 1 << 2;
 /// Write ID of completions on `m_axi_host`.
 const COMPLETION_ID: u8 = 1;
 /// Read and write ID of descriptors on `m_axi_dram`.
