@@ -1,5 +1,6 @@
-// Invariant 4 of the line protocol, for BIRsp: `m2s_birsp_ready` never falls, in no state of the device; and in the next
-// cycle the response has closed its lines under its tag or is reported as wrong. It waits for nothing: no slot, no queue.
+// Invariant 4 of the line protocol, for BIRsp: `m2s_birsp_ready` never falls, in no state of the device; and two cycles
+// later the response has closed its lines under its tag or is reported as wrong. It waits for nothing: no slot, no queue. And
+// it knows what the one before it left, also under the same tag.
 //
 // Real: the recall engine and its wiring to the channel. Free: every input of the device, all other blocks, the contents of
 // the recall engine's queues and memories. Assumed: the lines that are open under a tag are lines of its snoop.
@@ -13,19 +14,27 @@ module birsp_moves (input clk, input rst, input birsp_valid, input [3:0] birsp_o
         .clk(clk), .rst(rst), .m2s_birsp_valid(birsp_valid), .m2s_birsp_ready(birsp_ready), .m2s_birsp_opcode(birsp_opcode),
         .m2s_birsp_tag(birsp_tag), .m2s_birsp_low(birsp_low), .\recall.bad_response (bad), .\recall.filling (filling),
         .\recall.answers.write_enable (writes), .\recall.answers.write_address (write_tag), .\recall.answers.write_data (write_data),
-        .\recall.answers.read_data (answer), .\recall.asked.read_data (asked),
-        .\recall.snoops.read_data (snoop)
+        .\recall.answer_q (answer), .\recall.asked_lines_q (asked), .\recall.entry_q (snoop)
     );
-    reg started = 1'b0, came = 1'b0;
-    reg [3:0] opcode;
-    reg [15:0] tag;
-    reg [1:0] low;
+    reg started = 1'b0, came = 1'b0, came_then = 1'b0, wrote = 1'b0;
+    reg [3:0] opcode, opcode_then;
+    reg [15:0] tag, tag_then;
+    reg [1:0] low, low_then;
+    reg [7:0] wrote_tag;
+    reg [4:0] wrote_data;
     always @(posedge clk) begin
         started <= 1'b1;
-        came <= !rst && birsp_valid;
-        opcode <= birsp_opcode;
-        tag <= birsp_tag;
-        low <= birsp_low;
+        came_then <= !rst && birsp_valid;
+        opcode_then <= birsp_opcode;
+        tag_then <= birsp_tag;
+        low_then <= birsp_low;
+        came <= !rst && came_then;
+        opcode <= opcode_then;
+        tag <= tag_then;
+        low <= low_then;
+        wrote <= !rst && writes && !filling;
+        wrote_tag <= write_tag;
+        wrote_data <= write_data;
     end
     always @* if (!started) assume (rst);
     // The lines under the tag that are still to be answered, and those that are answered now.
@@ -41,6 +50,7 @@ module birsp_moves (input clk, input rst, input birsp_valid, input [3:0] birsp_o
             if (writes && opcode[2]) assert (closed == lines);
             if (opcode == 0 && tag[15:8] == 0 && open[low]) assert (closed[low] && writes && !bad);
         end
+        if (came && wrote && wrote_tag == tag[7:0]) assert (answer == wrote_data);
         if (!came && !filling) assert (!bad && !writes);
     end
 endmodule

@@ -393,10 +393,8 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.regions.req_region.next = self.req_offset.val().get_bits::<GROUP_BITS>(9);
         self.regions.rwd_accept.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
         self.regions.rwd_region.next = self.rwd_offset.val().get_bits::<GROUP_BITS>(9);
-        self.plain_req_valid.next = self.req_plain.val()
-            & self.ndr_room.val()
-            & (self.drs_spare.val()
-                | !self.req_read.val());
+        self.plain_req_valid.next =
+            self.req_plain.val() & self.ndr_room.val() & (self.drs_spare.val() | !self.req_read.val());
         self.plain_req.next = self.req.val();
         self.plain_req_entry.next = self.regions.req_head.val();
         self.plain_rwd_valid.next = self.rwd_plain.val() & self.ndr_ok.val() & self.place_valid.val();

@@ -155,7 +155,7 @@ pub fn all() -> Vec<Proof> {
                     "(|(near & past_row)) || ",
                     "",
                 ),
-                change("grants without enter", "tideline_slot_arbiter", "if (!enter) eligible = 6'd0;", ""),
+                change("grants without enter", "tideline_slot_arbiter", "if (!enter) eligible = 5'd0;", ""),
                 change(
                     "turns pass without enter",
                     "tideline_slot_arbiter",
@@ -334,9 +334,15 @@ pub fn all() -> Vec<Proof> {
                 "tideline_colour_fence",
             ],
             cut_wires: &[],
-            depth: 2,
+            depth: 4,
             long: false,
             mutations: vec![
+                change(
+                    "the second answer of a tag does not know the first",
+                    "tideline_recall_engine",
+                    "if (known && (judged_tag == tag)) answer_d = answer_next;",
+                    "",
+                ),
                 change(
                     "responses wait for a tag to be freed",
                     "tideline_recall_engine",
@@ -346,8 +352,8 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a block response closes one line",
                     "tideline_recall_engine",
-                    "if (by_block || !block) hit = entry[",
-                    "if (!block) hit = entry[",
+                    "if (by_block || !block) hit = entry_q[",
+                    "if (!block) hit = entry_q[",
                 ),
             ],
         },
