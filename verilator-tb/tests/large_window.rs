@@ -85,22 +85,15 @@ fn one(page: u32) -> PageRange {
     PageRange::new(PageIndex(page), 1).unwrap()
 }
 
-#[test]
-fn a_page_whose_descriptor_was_unreadable_once_is_not_lost() {
-    /// Pages of one set that displace the descriptor: ten times as many as there are ways.
-    const OTHERS: u32 = 40;
-    const SETS: u32 = 512;
-    const PAGE: u32 = 5;
-    let mut bench = Bench::new();
-    for n in 0..=OTHERS {
-        bench.device.map(one(PAGE + n * SETS), Frame(n)).unwrap();
-    }
-    let tracker = bench.device.track_start(&[one(PAGE)]).unwrap();
-    let write = |bench: &mut Bench, line| {
-        bench.device.store(LineAddr::new(PageIndex(PAGE), line), &[line; 64]).unwrap();
-        bench.device.recall(one(PAGE), Recall::WritePermission).unwrap();
-    };
-    write(&mut bench, 3);
+/// Pages of one set that displace a descriptor: ten times as many as there are ways.
+const OTHERS: u32 = 40;
+/// Sets of the cache of descriptors.
+const SETS: u32 = 512;
+/// The page whose descriptor is not readable.
+const PAGE: u32 = 5;
+
+/// Has the descriptor of [`PAGE`] displaced, and not readable once.
+fn hide_descriptor(bench: &mut Bench) {
     for n in 1..=OTHERS {
         bench.device.load(LineAddr::new(PageIndex(PAGE + n * SETS), 0)).unwrap();
     }
@@ -108,6 +101,25 @@ fn a_page_whose_descriptor_was_unreadable_once_is_not_lost() {
     let at = u64::from(base) * PAGE_BYTES as u64 + u64::from(PAGE) * size_of::<Descriptor>() as u64;
     let fault = Fault { range: at..at + 64, reads: true, writes: false, times: 1 };
     bench.device.carrier_mut().device.dram().memory.inject(fault);
+}
+
+fn map_one_set(bench: &mut Bench) {
+    for n in 0..=OTHERS {
+        bench.device.map(one(PAGE + n * SETS), Frame(n)).unwrap();
+    }
+}
+
+#[test]
+fn a_page_whose_descriptor_was_unreadable_once_is_not_lost() {
+    let mut bench = Bench::new();
+    map_one_set(&mut bench);
+    let tracker = bench.device.track_start(&[one(PAGE)]).unwrap();
+    let write = |bench: &mut Bench, line| {
+        bench.device.store(LineAddr::new(PageIndex(PAGE), line), &[line; 64]).unwrap();
+        bench.device.recall(one(PAGE), Recall::WritePermission).unwrap();
+    };
+    write(&mut bench, 3);
+    hide_descriptor(&mut bench);
     let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::MemoryError);
     assert!(masks.is_empty(), "{masks:x?}");
     // The line that was written before, and one that is written now.
@@ -115,6 +127,18 @@ fn a_page_whose_descriptor_was_unreadable_once_is_not_lost() {
     let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::Success);
     assert_eq!(masks, BTreeMap::from([(PAGE, 1 << 3 | 1 << 9)]));
     bench.device.track_stop(tracker).unwrap();
+}
+
+#[test]
+fn unmap_of_a_page_whose_descriptor_is_unreadable_takes_every_copy() {
+    let mut bench = Bench::new();
+    map_one_set(&mut bench);
+    let line = LineAddr::new(PageIndex(PAGE), 3);
+    bench.device.store(line, &[7; 64]).unwrap();
+    hide_descriptor(&mut bench);
+    bench.device.unmap(one(PAGE)).unwrap();
+    bench.device.map(one(PAGE), Frame(OTHERS + 1)).unwrap();
+    assert_ne!(bench.device.load(line).unwrap(), [7; 64], "the host's copy outlived its page");
 }
 
 #[test]

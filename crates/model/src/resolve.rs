@@ -281,7 +281,10 @@ impl Decision<'_> {
         if !self.local && self.control.state() != PageState::Poisoned {
             return self.refuse();
         }
-        if self.slot.timed_out || !self.needs_recall(self.copies()) {
+        // What the host has of a poisoned page nobody knows: its descriptor could not be read, perhaps.
+        let unknown = !self.local && !self.slot.recalled;
+        let lines = if unknown { u64::MAX } else { self.copies() };
+        if self.slot.timed_out || !self.needs_recall(lines) {
             self.control = Control(0);
             self.masks = Masks::default();
         }
@@ -685,9 +688,8 @@ mod tests {
             for timed_out in [false, true] {
                 let s = Slot { recalled, timed_out, ..slot(SlotKind::Unmap) };
                 page(s, |c| match c.state() {
-                    PageState::Local | PageState::Poisoned if c.cached() && !recalled && !timed_out => {
-                        (Recall, ALL, c, MASKS)
-                    }
+                    PageState::Local if c.cached() && !recalled && !timed_out => (Recall, ALL, c, MASKS),
+                    PageState::Poisoned if !recalled && !timed_out => (Recall, ALL, c, MASKS),
                     PageState::Local | PageState::Poisoned => (Done, 0, Control(0), Masks::default()),
                     _ => (State, 0, c, MASKS),
                 });

@@ -224,7 +224,7 @@ impl Logic for Resolve {
             self.recalls_all.next = self.copies.val() & !self.slot.val().recalled;
         } else if self.slot.val().kind == slot_kind::UNMAP {
             self.wrong_state.next = !self.local.val() & !self.poisoned.val();
-            self.recalls_all.next = self.copies.val() & !self.slot.val().recalled;
+            self.recalls_all.next = (self.copies.val() | self.poisoned.val()) & !self.slot.val().recalled;
         } else if self.slot.val().kind == slot_kind::TRACK_SET {
             self.wrong_state.next = !self.local.val();
             self.recalls_owned.next = true;
