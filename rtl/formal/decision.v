@@ -95,6 +95,12 @@ module decision (
         if (is_line && decodes) assert (changes || (lane_next == lane && control_next == control));
         if (!is_line)
             assert (changes || (dirty_next == dirty && owned_next == owned && accessed_next == accessed && control_next == control));
+        // Nothing else is, but a merge: a descriptor that could not be read is left alone.
+        if (!is_line && kind != 14)
+            assert (!changes || !(dirty_next == dirty && owned_next == owned && accessed_next == accessed && control_next == control));
+        // A fill goes the way of a BIConflict: what it displaces leaves as it is.
+        if (kind == 2)
+            assert (dirty_next == dirty && owned_next == owned && accessed_next == accessed && control_next == control);
         // What the summary hears.
         if (is_line && decodes) assert (active == (lane_next != 0));
         if (!is_line) assert (active == (page_after != 0) && page_done == (status == 0));

@@ -17,7 +17,7 @@
 //!
 //! # Bounds
 //! An entry waits for device memory, for its turn to fill and for its replays: for nothing else. `room` says that a place is
-//! left for every slot that may be in the pipeline; `room_low` keeps a third of the places for writes and snoop responses.
+//! left for every slot that may be in the pipeline; `room_low` keeps a third of the places for writes.
 //!
 //! # Timing
 //! Diverted slot to read: 2 cycles. Up to 64 pages under way. A page costs two slots: its fill, and one per replay.
@@ -69,7 +69,7 @@ pub struct MissUnit<const SETS: usize> {
     pub look_page: Signal<In, Page>,
     /// Slots of it wait.
     pub look_waits: Signal<Out, Bit>,
-    /// There is a place for a write or a snoop response.
+    /// There is a place for a write.
     pub room: Signal<Out, Bit>,
     /// There is a place for a request or a page slot.
     pub room_low: Signal<Out, Bit>,

@@ -332,7 +332,7 @@ impl Logic for Resolve {
         self.verdict.next.wrong_state = self.wrong_state.val();
         self.verdict.next.recalls_all = self.recalls_all.val();
         self.verdict.next.recalls_owned = self.recalls_owned.val();
-        self.verdict.next.recalled = self.slot.val().recalled;
+        self.verdict.next.loses_owned = (self.owned.val() & self.recalled_lines.val()).any();
         self.verdict.next.plain = self.plain.val();
         self.verdict.next.any_dirty = self.dirty.val().any();
         self.verdict.next.any_owned = self.any_owned.val();

@@ -42,7 +42,8 @@ pub struct RowUpdate {
     pub accessed_next: Signal<Out, LineMask>,
     /// Line slots: the lane after the slot.
     pub lane_next: Signal<Out, LaneBits>,
-    /// The slot changes the descriptor, or may have done so.
+    /// The slot changes the descriptor, or merges lines into it. Nothing else may say so: what was unreadable once must not be
+    /// written back as poison.
     pub changes: Signal<Out, Bit>,
     /// The page has a dirty, owned or accessed line after the slot (line slots: the line is one).
     pub active: Signal<Out, Bit>,
@@ -135,10 +136,10 @@ impl Logic for RowUpdate {
         self.control_next.next = self.control.val();
         if self.verdict.val().is_page {
             self.active.next = self.dirty_left.val() | self.owned_left.val() | self.accessed_left.val();
-            self.changes.next = self.verdict.val().recalled;
+            self.changes.next = self.verdict.val().loses_owned;
             if self.done.val() {
                 self.control_next.next = self.verdict.val().control;
-                self.changes.next = self.verdict.val().recalled
+                self.changes.next = self.verdict.val().loses_owned
                     | self.verdict.val().control_changes
                     | (self.verdict.val().zeroes_dirty & self.verdict.val().any_dirty)
                     | (self.verdict.val().zeroes_owned & self.verdict.val().any_owned)

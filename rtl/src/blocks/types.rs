@@ -169,8 +169,8 @@ pub struct VerdictBits {
     pub recalls_all: Bit,
     /// The lines that the host may own must be.
     pub recalls_owned: Bit,
-    /// It was recalled.
-    pub recalled: Bit,
+    /// A line that was recalled for it is owned no more.
+    pub loses_owned: Bit,
     /// The page is plain: its owned mask says nothing.
     pub plain: Bit,
     /// The page has dirty lines.

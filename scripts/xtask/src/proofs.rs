@@ -198,6 +198,12 @@ pub fn all() -> Vec<Proof> {
                     "(verdict[60] && verdict[56]) || ",
                 ),
                 change(
+                    "a recall of nothing is called a change",
+                    "tideline_resolve",
+                    "verdict[53] = |(owned & recalled_lines);",
+                    "verdict[53] = slot[71];",
+                ),
+                change(
                     "lines of a plain page count as owned only if said so",
                     "tideline_resolve",
                     "if (plain) any_owned = !(&recalled_lines);",

@@ -2,9 +2,9 @@
 //!
 //! ECP5 (LFE5UM5G-85F): synthesis and place and route, for clock and resources. A block has more ports than the chip has
 //! pins, so a harness folds them: inputs come from a shift register, outputs are registered and folded by a registered
-//! XOR tree, so every path that counts begins and ends at a register. Its own LUTs and registers are not counted. UltraScale+: synthesis only, for resources and for
-//! the depth of the longest path in cells (LUT, carry, multiplexer) between registers and memories; there is no timing of it
-//! without the vendor's tool.
+//! XOR tree, so every path that counts begins and ends at a register. The LUTs of the tree are not counted; the registers are.
+//! UltraScale+: synthesis only, for resources and for the depth of the longest path in cells (LUT, carry, multiplexer) between
+//! registers and memories; there is no timing of it without the vendor's tool.
 
 use crate::python::tool;
 use crate::scratch;
@@ -168,22 +168,24 @@ fn ecp5(dir: &Path, sources: &str) -> Result<Value> {
     let netlist: Value = serde_json::from_str(&fs::read_to_string(dir.join("harness.json"))?)?;
     let clock = report["fmax"].as_object().and_then(|clocks| clocks.values().next());
     let used = |cell: &str| report["utilization"][cell]["used"].as_u64();
-    let without_harness =
-        |cell: &str, kind: &str| Some(used(cell)?.saturating_sub(of_harness(&netlist, kind)));
     Ok(json!({
         "ecp5_mhz": clock.and_then(|clock| clock["achieved"].as_f64()).map(|mhz| (mhz * 10.0).round() / 10.0),
-        "ecp5_lut4": without_harness("TRELLIS_COMB", "LUT4"),
-        "ecp5_ff": without_harness("TRELLIS_FF", "TRELLIS_FF"),
+        "ecp5_lut4": used("TRELLIS_COMB").map(|luts| luts.saturating_sub(tree_luts(&netlist))),
+        "ecp5_ff": used("TRELLIS_FF"),
         "ecp5_block_ram": used("DP16KD"),
         "critical_path": critical_path(&report),
     }))
 }
 
-/// How many cells of a kind the harness has: those that are not of the block.
-fn of_harness(netlist: &Value, kind: &str) -> u64 {
+/// How many LUTs the harness has: those before the tree's registers, and the one behind `seed`. What drives `level0` is the block's.
+fn tree_luts(netlist: &Value) -> u64 {
+    let of_tree = |name: &str| {
+        let level = name.strip_prefix("level").and_then(|rest| rest.chars().next());
+        level.is_some_and(|digit| digit != '0') || name.starts_with("seed")
+    };
     let cells = netlist["modules"]["harness"]["cells"].as_object();
-    let outside = |(name, cell): &(&String, &Value)| !name.starts_with("block.") && cell["type"] == kind;
-    cells.map_or(0, |cells| cells.iter().filter(outside).count() as u64)
+    let counted = |(name, cell): &(&String, &Value)| of_tree(name) && cell["type"] == "LUT4";
+    cells.map_or(0, |cells| cells.iter().filter(counted).count() as u64)
 }
 
 /// Where the slowest path inside the clock begins and ends, and what it is made of.
@@ -317,5 +319,19 @@ mod tests {
             assert!(text.contains(part), "{part}\n{text}");
         }
         assert!(text.contains("assign folded = level2[0];"));
+    }
+
+    #[test]
+    fn only_the_luts_of_the_tree_are_left_out() {
+        let cells = json!({
+            "level0_TRELLIS_FF_Q_DI_LUT4_Z": { "type": "LUT4" },
+            "level0_TRELLIS_FF_Q": { "type": "TRELLIS_FF" },
+            "level1_TRELLIS_FF_Q_DI_LUT4_Z": { "type": "LUT4" },
+            "level1_TRELLIS_FF_Q": { "type": "TRELLIS_FF" },
+            "level2_TRELLIS_FF_Q_DI_LUT4_Z": { "type": "LUT4" },
+            "seed_LUT4_A": { "type": "LUT4" },
+            "block.level1_LUT4_Z": { "type": "LUT4" },
+        });
+        assert_eq!(tree_luts(&json!({ "modules": { "harness": { "cells": cells } } })), 3);
     }
 }
