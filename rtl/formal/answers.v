@@ -20,7 +20,8 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire replay_granted, slot_valid;
     wire [SLOT-1:0] slot, page_slot, fill_slot, replay_slot;
     wire [`ENTRY_BITS-1:0] slot_entry, fill_entry, e1, e2, e3, e4, e5, e6;
-    wire v1, v2, v3, v4, v5, v6, commit_7, miss_7;
+    wire v1, v2, v3, v4, v5, v6, decides_6, commit_7, miss_7;
+    wire [`VERDICT_BITS-1:0] verdict_6;
     wire [SLOT-1:0] s1, s2, s3, s4, s5, s6, s7;
     wire [`RESULT_BITS-1:0] r7, result;
     wire out, req_past, rwd_past;
@@ -45,7 +46,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         .\plain.result_valid (out), .\plain.result_slot (out_slot), .\plain.result (result), .\plain.req_taken (req_past),
         .\plain.rwd_taken (rwd_past), .\plain.writes_q (counted),
         .\pipeline.valid_1_q (v1), .\pipeline.valid_2_q (v2), .\pipeline.valid_3_q (v3), .\pipeline.valid_4_q (v4), .\pipeline.valid_5_q (v5),
-        .\pipeline.valid_6_q (v6), .\pipeline.commit_7_q (commit_7), .\pipeline.miss_7_q (miss_7),
+        .\pipeline.valid_6_q (v6), .\pipeline.decides_6_q (decides_6), .\pipeline.verdict_6_q (verdict_6), .\pipeline.commit_7_q (commit_7), .\pipeline.miss_7_q (miss_7),
         .\pipeline.slot_1_q (s1), .\pipeline.slot_2_q (s2), .\pipeline.slot_3_q (s3), .\pipeline.slot_4_q (s4), .\pipeline.slot_5_q (s5),
         .\pipeline.slot_6_q (s6), .\pipeline.slot_7_q (s7), .\pipeline.result_7_q (r7),
         .\pipeline.entry_1_q (e1), .\pipeline.entry_2_q (e2), .\pipeline.entry_3_q (e3), .\pipeline.entry_4_q (e4), .\pipeline.entry_5_q (e5),
@@ -175,6 +176,8 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire [9:0] line_aw = (aw && aw_data[`ADDRESS_ID] == 0) + (aw_spare && aw_next[`ADDRESS_ID] == 0);
     wire [9:0] line_ar = (ar && ar_data[`ADDRESS_ID] == 0) + (ar_spare && ar_next[`ADDRESS_ID] == 0);
     always @(posedge clk) if (started && !rst) begin
+        assert (decides_6 == (v6 && !is_fill(e6)));
+        if (decides_6) assert (verdict_6[`VERDICT_HAS_NDR] == on_ndr(s6) && (verdict_6[`VERDICT_DATA] != 0) == on_drs(s6));
         assert (!(commit_7 && miss_7));
         if (commit_7) assert (r7[`RESULT_HAS_NDR] == on_ndr(s7) && (r7[`RESULT_DATA] != 0) == on_drs(s7));
         // One result in a cycle: of the pipeline, or of one message that goes past it.

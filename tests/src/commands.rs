@@ -223,6 +223,31 @@ pub fn fence_completes<C: Carrier>(mut device: Device<C>) -> Outcome {
     Ok(())
 }
 
+/// A FENCE that waits for a long command can be aborted; the command goes on.
+pub fn abort_ends_a_fence<C: Carrier>(device: Device<C>) -> Outcome {
+    let mut device = Device::open(Meddler::new(device.close()?))?;
+    let range = pages(0, 4096);
+    device.map(range, Frame(0))?;
+    // The identifiers of commands count up.
+    let last = device.submit(&Command::new(Opcode::Identify))?;
+    device.wait(last)?;
+    let target = last.raw() + 2;
+    let commands = [
+        Command { flags: flag::TRACK_SET, ..ranged(Opcode::Track, range) },
+        Command::new(Opcode::Fence),
+        answer(Opcode::Abort, target.into()),
+    ];
+    let [track, fence, abort] = submit_together(&mut device, &commands)?[..] else {
+        unreachable!("three commands")
+    };
+    assert_eq!(fence.raw(), target);
+    assert_eq!(device.wait(fence)?.status, Status::Aborted as u16);
+    assert_eq!(device.wait(abort)?.status, Status::Success as u16);
+    assert_eq!(device.wait(track)?.status, Status::Success as u16);
+    device.fence()?;
+    device.close().map(drop)
+}
+
 /// A result is reported again after NACK, and no more after ACK.
 pub fn nack_reports_again<C: Carrier>(mut device: Device<C>) -> Outcome {
     let buffer = Buffer::new(&mut device)?;

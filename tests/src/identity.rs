@@ -4,8 +4,8 @@ use crate::Outcome;
 use crate::meddler::Meddler;
 use tideline_abi::command::{Command, Opcode, Status};
 use tideline_abi::regs::{
-    Access, BAR0_BYTES, Ctrl, ID_VALUE, Id, IntrState, IntrTest, REGISTERS, RecallTimeout, SqHead, SqTail,
-    Version, by_name,
+    Access, BAR0_BYTES, Ctrl, Generation as GenerationRegister, ID_VALUE, Id, IntrState, IntrTest, REGISTERS,
+    RecallTimeout, Reset, SqHead, SqTail, Status as Ready, Version, by_name,
 };
 use tideline_driver::{Attach, Carrier, CarrierError, Device, Error, Options};
 
@@ -30,10 +30,19 @@ pub fn constants_and_capabilities<C: Carrier>(mut device: Device<C>) -> Outcome 
     device.close().map(drop)
 }
 
-/// Reset values, the bits that can be written, write-one-to-clear, and what lies outside BAR0.
+/// RESET, reset values, the bits that can be written, write-one-to-clear, and what lies outside BAR0.
 pub fn register_access<C: Carrier>(mut device: Device<C>) -> Outcome {
     let carrier = device.carrier_mut();
-    carrier.reset()?;
+    let generation = carrier.read32(GenerationRegister::OFFSET)?;
+    carrier.write32(Reset::OFFSET, 1)?;
+    for waits in 0.. {
+        assert!(waits < 1000, "the reset does not end");
+        if Ready(carrier.read32(Ready::OFFSET)?).ready() == 1 {
+            break;
+        }
+        carrier.wait()?;
+    }
+    assert_eq!(carrier.read32(GenerationRegister::OFFSET)?, generation + 1, "a reset is a generation");
     // Without the queues nothing acts on a value while it is wrong.
     let queue =
         ["CTRL", "INTR_ENABLE", "QUEUE_SIZE", "SQ_TAIL", "CQ_HEAD", "SQ_BASE_LO", "CQ_BASE_LO", "SQ_HEAD"];
@@ -53,7 +62,9 @@ pub fn register_access<C: Carrier>(mut device: Device<C>) -> Outcome {
     carrier.write32(IntrState::OFFSET, u32::MAX)?;
     assert_eq!(carrier.read32(IntrState::OFFSET)?, 0);
     carrier.write32(IntrTest::OFFSET, 0b1111)?;
-    assert_eq!(carrier.read32(IntrTest::OFFSET)?, 0, "write-only registers read as zero");
+    for register in REGISTERS.iter().filter(|r| r.access == Access::Wo) {
+        assert_eq!(carrier.read32(register.offset)?, 0, "{} is write-only", register.name);
+    }
     assert_eq!(carrier.read32(IntrState::OFFSET)?, 0b1111);
     carrier.write32(IntrState::OFFSET, 0b0101)?;
     assert_eq!(carrier.read32(IntrState::OFFSET)?, 0b1010, "ones clear, zeros keep");

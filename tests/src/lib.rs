@@ -63,6 +63,7 @@ macro_rules! every_body {
         $($then)+! { $argument
             a_flush_without_proof_says_so
             a_store_that_stays_in_the_cache_is_found
+            abort_ends_a_fence
             abort_merges_back
             accessed_lines_are_harvested
             arena_in_tracked_memory

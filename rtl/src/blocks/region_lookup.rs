@@ -6,6 +6,9 @@
 //!
 //! `settled` says that every message accepted before the last write of the table, or in its cycle, has left the queue.
 //!
+//! Every bit of an entry has a memory of its own: block RAMs are deepest when they are one bit wide, and a table of 32,768 entries
+//! then needs two of them, and no wide multiplexer behind, per bit.
+//!
 //! # Timing
 //! At the head in the cycle after the message was accepted, as the message itself.
 
@@ -37,7 +40,7 @@ pub struct RegionLookup {
     /// Nothing that was accepted before the last write, or in its cycle, is in the queue.
     pub settled: Signal<Out, Bit>,
 
-    table: Ram<RegionEntryBits, GROUP_BITS>,
+    table: LaneRam<REGION_ENTRY_BITS, REGION_ENTRY_BITS, GROUP_BITS>,
     waiting: Fifo<RegionEntryBits, 2>,
     fresh: Reg<Bit>,
     met: Reg<Bit>,
@@ -55,18 +58,21 @@ impl Logic for RegionLookup {
         self.waiting.clk.next = self.clk.val();
         self.waiting.rst.next = self.rst.val();
         self.table.clock.next = self.clk.val();
-        self.table.write_enable.next = self.write.val();
+        self.table.write_enable.next = 0.into();
+        if self.write.val() {
+            self.table.write_enable.next = !bits::<REGION_ENTRY_BITS>(0);
+        }
         self.table.write_address.next = self.write_region.val();
-        self.table.write_data.next = self.write_entry.val();
+        self.table.write_data.next =
+            (bit_cast::<REGION_ENTRY_BITS, REGION_FRAME_BITS>(self.write_entry.val().frame) << 1)
+                .replace_bit(0, self.write_entry.val().plain);
         self.table.read_address.next = self.region.val();
 
         comment!("The entry of the newest message comes from the table, unless a write met its read.");
         self.fresh.d.next = self.accept.val();
         self.met.d.next = self.write.val() & (self.write_region.val() == self.region.val());
-        self.entry.next = self.table.read_data.val();
-        if self.met.q.val() {
-            self.entry.next.plain = false;
-        }
+        self.entry.next.frame = self.table.read_data.val().get_bits::<REGION_FRAME_BITS>(1);
+        self.entry.next.plain = self.table.read_data.val().get_bit(0) & !self.met.q.val();
         self.head.next = self.entry.val();
         if self.waiting.out_valid.val() {
             self.head.next = self.waiting.out_data.val();

@@ -53,6 +53,8 @@ pub const CHAIN_BITS: usize = 7;
 pub const GROUP_BITS: usize = PAGE_BITS - 9;
 /// Bits of the first frame of a plain region, in regions.
 pub const REGION_FRAME_BITS: usize = FRAME_BITS - 9;
+/// Bits of an entry of the region table in memory: `plain`, and above it the frame.
+pub const REGION_ENTRY_BITS: usize = REGION_FRAME_BITS + 1;
 /// Address bits of the words of 64 groups.
 pub const WORD_BITS: usize = GROUP_BITS - 6;
 /// Bits of the number of a line of the page list: 64 pages.
@@ -208,14 +210,6 @@ pub struct RegionEntryBits {
     pub plain: Bit,
     /// Frame of its first page, in regions of 512 frames.
     pub frame: Bits<REGION_FRAME_BITS>,
-}
-
-/// Every field complemented: what a colliding read of a memory gives.
-impl std::ops::Not for RegionEntryBits {
-    type Output = Self;
-    fn not(self) -> Self {
-        Self { plain: !self.plain, frame: !self.frame }
-    }
 }
 
 /// A request without data, its address decoded.

@@ -230,6 +230,7 @@ pub fn all() -> Vec<Proof> {
             cut: &[
                 CONTENTS,
                 "tideline_ram*",
+                "tideline_lane_ram_*",
                 "tideline_miss_unit*",
                 "tideline_command_executor",
                 "tideline_spool",
@@ -258,6 +259,7 @@ pub fn all() -> Vec<Proof> {
             cut: &[
                 CONTENTS,
                 "tideline_ram_*",
+                "tideline_lane_ram_*",
                 "tideline_descriptor_pipeline",
                 "tideline_slot_arbiter",
                 "tideline_miss_unit",
@@ -321,6 +323,7 @@ pub fn all() -> Vec<Proof> {
             cut: &[
                 CONTENTS,
                 "tideline_ram*",
+                "tideline_lane_ram_*",
                 "tideline_fifo*",
                 "tideline_recall_table",
                 "tideline_snoop_picker",
@@ -420,7 +423,7 @@ pub fn all() -> Vec<Proof> {
             name: "region_lookup",
             design: device,
             modules: &["tideline_region_lookup"],
-            cut: &["tideline_ram_*"],
+            cut: &["tideline_lane_ram_*"],
             cut_wires: &[],
             depth: 2,
             long: false,
@@ -428,8 +431,8 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a write that meets the read is not seen",
                     "tideline_region_lookup",
-                    "if (met_q) entry[0] = 1'b0;",
-                    "",
+                    "table_read_data[0] && !met_q",
+                    "table_read_data[0]",
                 ),
                 change(
                     "a message accepted with the write is not waited for",
@@ -452,6 +455,7 @@ pub fn all() -> Vec<Proof> {
             cut: &[
                 CONTENTS,
                 "tideline_ram*",
+                "tideline_lane_ram_*",
                 "tideline_descriptor_pipeline",
                 "tideline_region_lookup",
                 "tideline_slot_arbiter",

@@ -3,6 +3,9 @@
 //! What must be true: the records of a ring are first writes, in the order of their slots; and between the first one and
 //! any other one no more are missing than LOG_DROPPED says, at the end exactly as many. It knows new records by their
 //! phase alone.
+//!
+//! When the log was switched on is not known to the cycle. If a line became dirty twice about then, and its record is the first
+//! one, it may be that of either slot; both ways to match the rest are followed.
 
 use super::{CampaignError, Commit, Dut};
 use rand::Rng;
@@ -33,15 +36,52 @@ pub struct LogCounters {
 /// A ring in use.
 struct Session {
     log2: u32,
-    /// First writes since it was asked for that were not matched with a record.
+    /// First writes since it was asked for that may still have a record.
     expected: VecDeque<u64>,
     taken: u32,
-    /// First writes that have no record, though one after them has.
-    missing: u32,
+    /// How the records are matched with them: one way for each that may have the first record.
+    ways: Vec<Way>,
     /// Cycles of a pause of the consumer.
     pace: u32,
     next_at: u64,
     end_at: u64,
+}
+
+/// A way to match the records so far with the first writes.
+#[derive(Clone, Copy)]
+struct Way {
+    /// Of `expected`, the first write behind the last one that has a record.
+    next: usize,
+    /// First writes that have no record, though one before and one after them has.
+    missing: u32,
+}
+
+impl Session {
+    /// Matches the next record. No way is left if no slot since made its line dirty.
+    fn matches(&mut self, line: u64) {
+        let expected = &self.expected;
+        if self.taken == 0 {
+            let same = |(at, &first_write): (usize, &u64)| {
+                (first_write == line).then_some(Way { next: at + 1, missing: 0 })
+            };
+            self.ways = expected.iter().enumerate().filter_map(same).collect();
+        } else {
+            self.ways.retain_mut(|way| {
+                let skipped = expected.range(way.next..).position(|&first_write| first_write == line);
+                skipped.inspect(|&skipped| {
+                    way.next += skipped + 1;
+                    way.missing += skipped as u32;
+                });
+                skipped.is_some()
+            });
+        }
+        self.taken += 1;
+        let done = self.ways.iter().map(|way| way.next).min().unwrap_or(0);
+        self.expected.drain(..done);
+        for way in &mut self.ways {
+            way.next -= done;
+        }
+    }
 }
 
 pub(super) struct LogConsumer {
@@ -122,7 +162,7 @@ impl LogConsumer {
             log2,
             expected: VecDeque::new(),
             taken: 0,
-            missing: 0,
+            ways: vec![],
             pace: [4, 100, 2000][rng.random_range(0..3)],
             next_at: now,
             end_at: now + rng.random_range(1000..60_000),
@@ -141,13 +181,10 @@ impl LogConsumer {
             if bytes != LogRecord::new(record.line, session.taken, session.log2).to_bytes() {
                 break;
             }
-            let Some(skipped) = session.expected.iter().position(|&line| line == record.line) else {
-                return Err(CampaignError::LogInvented { record: session.taken, line: record.line });
-            };
-            session.expected.drain(..=skipped);
-            // Before the first record may be slots that passed before the log was on.
-            session.missing += if session.taken == 0 { 0 } else { skipped as u32 };
-            session.taken += 1;
+            session.matches(record.line);
+            if session.ways.is_empty() {
+                return Err(CampaignError::LogInvented { record: session.taken - 1, line: record.line });
+            }
             self.counters.records += 1;
         }
         Ok(())
@@ -163,13 +200,18 @@ impl LogConsumer {
         let overflow = LogStatus(device.read32(channels, LogStatus::OFFSET)?).overflow() == 1;
         let dropped = device.read32(channels, LogDropped::OFFSET)?;
         let session = self.session.take().expect("a ring");
-        let behind = if session.taken == 0 { 0 } else { session.expected.len() as u32 };
-        let missing = session.missing + if all { behind } else { 0 };
         self.counters.dropped += u64::from(dropped);
-        let silent = missing > dropped || missing > 0 && !overflow;
-        let untrue = overflow && dropped == 0 || all && session.taken > 0 && missing != dropped;
-        if silent || untrue {
-            return Err(CampaignError::LogLost { missing, dropped, overflow, taken: session.taken });
+        let wrong = |missing: u32| {
+            let silent = missing > dropped || missing > 0 && !overflow;
+            let untrue = overflow && dropped == 0 || all && session.taken > 0 && missing != dropped;
+            silent || untrue
+        };
+        let behind = |way: &Way| if all { (session.expected.len() - way.next) as u32 } else { 0 };
+        let ways = session.ways.iter().map(|way| way.missing + behind(way));
+        // Without a record nothing can be matched.
+        let least = ways.clone().min().unwrap_or(0);
+        if ways.clone().all(wrong) && (session.taken > 0 || wrong(0)) {
+            return Err(CampaignError::LogLost { missing: least, dropped, overflow, taken: session.taken });
         }
         device.post_write32(LogControl::OFFSET, 0);
         while Status(device.read32(channels, Status::OFFSET)?).log() == 1 {}
@@ -194,5 +236,41 @@ impl LogConsumer {
             self.end(device, channels, true)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first writes that no record stands for, of each way to match.
+    fn missing(first_writes: &[u64], records: &[u64]) -> Vec<u32> {
+        let mut session = Session {
+            log2: 3,
+            expected: first_writes.iter().copied().collect(),
+            taken: 0,
+            ways: vec![],
+            pace: 0,
+            next_at: 0,
+            end_at: 0,
+        };
+        for &record in records {
+            session.matches(record);
+        }
+        session.ways.iter().map(|way| way.missing).collect()
+    }
+
+    /// Found in a campaign: line 7 became dirty, was harvested and became dirty again while the log was being switched on.
+    #[test]
+    fn a_line_that_was_dirty_before_the_log_was_on_is_no_loss() {
+        assert_eq!(missing(&[1, 7, 7, 3], &[7, 3]), [1, 0]);
+        assert_eq!(missing(&[7, 4, 7, 4, 3], &[7, 4, 3]), [2, 0]);
+    }
+
+    #[test]
+    fn a_record_that_is_missing_is_seen() {
+        assert_eq!(missing(&[1, 7, 5, 3], &[7, 3]), [1]);
+        assert_eq!(missing(&[7, 5, 7, 5, 3], &[7, 3]), [3, 1]);
+        assert_eq!(missing(&[1, 2], &[2, 1]), [0; 0]);
     }
 }
