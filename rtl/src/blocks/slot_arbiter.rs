@@ -222,7 +222,9 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         self.past_set[2].d.next = self.past_set[1].q.val();
         self.past_set[3].d.next = self.past_set[2].q.val();
 
-        comment!("The claim: the next claimant behind the last one; given up when its owner has gone.");
+        comment!(
+            "The claim: the next claimant behind the last one; given up when its owner has gone. Only row operations claim."
+        );
         self.claimants.next = self.crowded.val() & !(self.claim_last.q.val() | (self.claim_last.q.val() - 1));
         if !(self.crowded.val() & !(self.claim_last.q.val() | (self.claim_last.q.val() - 1))).any() {
             self.claimants.next = self.crowded.val();
@@ -244,7 +246,7 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         {
             self.claim.d.next = self.new_claim.val();
             self.claim_last.d.next = self.new_claim.val();
-            for i in 0..5 {
+            for i in 2..5 {
                 if self.new_claim.val().get_bit(i) {
                     self.claim_set.d.next = self.gates[i].set.val();
                 }

@@ -278,7 +278,11 @@ pub fn all() -> Vec<Mutation> {
         Mutation {
             name: "plain_met",
             breaks: "What a read of the region table gives that met a write is believed.",
-            patches: vec![patch("tideline_region_lookup", "if (met_q) entry[0] = 1'b0;", "")],
+            patches: vec![patch(
+                "tideline_region_lookup",
+                "table_read_data[0] && !met_q",
+                "table_read_data[0]",
+            )],
         },
         Mutation {
             name: "plain_order",
