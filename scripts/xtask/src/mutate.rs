@@ -30,6 +30,10 @@ const CAMPAIGN: &[&str] = &[
     "campaign_axi",
     "--test",
     "plain_regions",
+    "--test",
+    "large_window",
+    "--test",
+    "full_miss_unit",
 ];
 /// A run that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(1800);

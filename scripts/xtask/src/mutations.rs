@@ -267,6 +267,30 @@ pub fn all() -> Vec<Mutation> {
             )],
         },
         Mutation {
+            name: "group_lost",
+            breaks: "Of two changes of neighbouring groups in two cycles the summary forgets the first.",
+            patches: vec![patch("tideline_summary", "if (follows_1_q) old1 = word_2_q;", "")],
+        },
+        Mutation {
+            name: "poisoned_left",
+            breaks: "A page whose descriptor could not be read is not looked for any more.",
+            patches: vec![patch("tideline_descriptor_pipeline", "|| (is_page && poisoned))", ")")],
+        },
+        Mutation {
+            name: "poisoned_unmap",
+            breaks: "UNMAP of a page whose descriptor cannot be read recalls nothing.",
+            patches: vec![patch(
+                RESOLVE,
+                "recalls_all = (copies || poisoned) && !slot[71];",
+                "recalls_all = copies && !slot[71];",
+            )],
+        },
+        Mutation {
+            name: "room",
+            breaks: "Writes are let in without a place in the miss unit.",
+            patches: vec![patch("tideline_miss_unit", "(places_count > 16'd8) && (used_q < 7'h38)", "1'b1")],
+        },
+        Mutation {
             name: "A1",
             breaks: "B leaves before the Cmp of its writes.",
             patches: vec![patch(
