@@ -95,7 +95,8 @@ module decision (
         if (is_line && decodes) assert (changes || (lane_next == lane && control_next == control));
         if (!is_line)
             assert (changes || (dirty_next == dirty && owned_next == owned && accessed_next == accessed && control_next == control));
-        // Nothing else is, but a merge: a descriptor that could not be read is left alone.
+        // Nothing else is, but a merge: page slots leave a descriptor alone that could not be read.
+        if (is_line && decodes) assert (!changes || !(lane_next == lane && control_next == control));
         if (!is_line && kind != 14)
             assert (!changes || !(dirty_next == dirty && owned_next == owned && accessed_next == accessed && control_next == control));
         // A fill goes the way of a BIConflict: what it displaces leaves as it is.

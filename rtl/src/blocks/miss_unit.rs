@@ -17,7 +17,7 @@
 //!
 //! # Bounds
 //! An entry waits for device memory, for its turn to fill and for its replays: for nothing else. `room` says that a place is
-//! left for every slot that may be in the pipeline; `room_low` keeps a third of the places for writes.
+//! left for every slot that may be in the pipeline; `room_low` keeps a quarter of the places for writes.
 //!
 //! # Timing
 //! Diverted slot to read: 2 cycles. Up to 64 pages under way. A page costs two slots: its fill, and one per replay.

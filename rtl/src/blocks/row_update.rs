@@ -42,8 +42,8 @@ pub struct RowUpdate {
     pub accessed_next: Signal<Out, LineMask>,
     /// Line slots: the lane after the slot.
     pub lane_next: Signal<Out, LaneBits>,
-    /// The slot changes the descriptor, or merges lines into it. Nothing else may say so: what was unreadable once must not be
-    /// written back as poison.
+    /// The slot changes the descriptor, or merges lines into it. Nothing else may say so: a page slot must not write back as
+    /// poison what was unreadable once. (A read of such a page changes it: the host may hold poison then.)
     pub changes: Signal<Out, Bit>,
     /// The page has a dirty, owned or accessed line after the slot (line slots: the line is one).
     pub active: Signal<Out, Bit>,
