@@ -2,9 +2,10 @@
 //!
 //! # Operation
 //! *Requests* are decoded, checked and offered as slots, in order. Illegal ones are dropped and reported, MemSpecRd is
-//! dropped. A request to a page that is being recalled goes to the deferred queue (when its 32 places are taken the
-//! channel stalls). When a recall ends, one pass over the deferred queue serves the requests of all pages that ended
-//! by then and puts the others back, in order; new requests stall during the pass, so requests of a line keep their order.
+//! dropped. Whether its page is being recalled is known a cycle after a request entered the pipeline: then it is taken
+//! back (`retract`) and goes to the deferred queue (when 32 wait there the channel stalls). When a recall ends, one pass over
+//! the deferred queue serves the requests of all pages that ended by then and puts the others back, in order; new requests
+//! stall during the pass, so requests of a line keep their order.
 //! *Writes* and BIConflict wait for nothing but their credit and their turn; the first write of a region that became plain also for
 //! the writes in the pipeline.
 //! Requests take their turn only with room for their answers, so nothing behind the arbiter ever waits.
@@ -68,6 +69,10 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub take_drs: Signal<Out, Bit>,
     /// A line that will be answered on DRS goes past the pipeline.
     pub take_drs_plain: Signal<Out, Bit>,
+    /// The answer on NDR will not come: its slot was taken back.
+    pub give_ndr: Signal<Out, Bit>,
+    /// Nor the one on DRS.
+    pub give_drs: Signal<Out, Bit>,
     /// A write enters the pipeline.
     pub write_enters: Signal<Out, Bit>,
     /// There is a place for the data of one more write.
@@ -114,9 +119,9 @@ pub struct CoherenceSnooper<const SETS: usize> {
 
     /// Page of the request at the head.
     pub query_page: Signal<Out, Page>,
-    /// A recall context holds it.
+    /// A cycle later: a recall context holds it.
     pub query_hit: Signal<In, Bit>,
-    /// That context is stuck.
+    /// That context is stuck, and no request waits for it.
     pub query_stuck: Signal<In, Bit>,
     /// That context.
     pub query_context: Signal<In, Bits<CONTEXT_BITS>>,
@@ -165,6 +170,10 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub slot: Signal<Out, SlotBits>,
     /// How it enters.
     pub slot_entry: Signal<Out, EntryBits>,
+    /// The slot that entered in the cycle before goes no further.
+    pub retract: Signal<Out, Bit>,
+    /// The recall of its page timed out.
+    pub timed_out: Signal<Out, Bit>,
 
     /// Which of the arbiter's requesters offer a slot that has a place.
     pub offered: Signal<Out, Bits<5>>,
@@ -187,6 +196,8 @@ pub struct CoherenceSnooper<const SETS: usize> {
     drain: Reg<DrainState>,
     drain_set: Reg<Contexts>,
     drain_left: Reg<Bits<16>>,
+    asks: Reg<Bit>,
+    asked: Reg<RequestBits>,
 
     req_offset: Signal<Local, Bits<40>>,
     req_decodes: Signal<Local, Bit>,
@@ -197,15 +208,16 @@ pub struct CoherenceSnooper<const SETS: usize> {
     req_known: Signal<Local, Bit>,
     req_illegal: Signal<Local, Bit>,
     req_dropped: Signal<Local, Bit>,
-    req_held: Signal<Local, Bit>,
     req_plain: Signal<Local, Bit>,
     req_goes: Signal<Local, Bit>,
     rwd_plain: Signal<Local, Bit>,
     rwd_goes: Signal<Local, Bit>,
-    req_defer: Signal<Local, Bit>,
     req_offer: Signal<Local, Bit>,
     pass: Signal<Local, Bit>,
     start_pass: Signal<Local, Bit>,
+    deferred_room: Signal<Local, Bit>,
+    asked_read: Signal<Local, Bit>,
+    defers: Signal<Local, Bit>,
     waiting: Signal<Local, DeferredBits>,
     waiting_context: Signal<Local, Contexts>,
     waiting_serves: Signal<Local, Bit>,
@@ -233,7 +245,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module coherence_snooper");
-        dff_setup!(self, clk, drain, drain_set, drain_left);
+        dff_setup!(self, clk, drain, drain_set, drain_left, asks, asked);
         self.requests.clk.next = self.clk.val();
         self.requests.rst.next = self.rst.val();
         self.writes.clk.next = self.clk.val();
@@ -281,30 +293,32 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
                     & (self.req.val().meta_value == 1))
                 | self.req.val().snp_type.get_bit(2));
         self.query_page.next = self.req.val().page;
-        self.req_held.next = self.req.val().decodes & self.query_hit.val() & !self.query_stuck.val();
         self.pass.next = self.drain.q.val() == DrainState::Pass;
-        self.start_pass.next = !self.pass.val() & self.drains.val().any();
+        self.start_pass.next = !self.pass.val() & self.drains.val().any() & !self.asks.q.val();
+        self.deferred_room.next = self.deferred.count.val() < 32;
         self.req_plain.next = self.requests.out_valid.val()
             & !self.req_dropped.val()
             & !self.req_illegal.val()
             & self.req.val().decodes
             & self.regions.req_head.val().plain;
-        self.req_defer.next = self.requests.out_valid.val()
-            & !self.req_dropped.val()
-            & !self.req_illegal.val()
-            & !self.req_plain.val()
-            & self.req_held.val()
-            & !self.pass.val()
-            & !self.start_pass.val()
-            & (self.deferred.count.val() < 32);
         self.req_offer.next = self.requests.out_valid.val()
             & !self.req_dropped.val()
             & !self.req_illegal.val()
             & !self.req_plain.val()
-            & !self.req_held.val()
             & !self.pass.val()
-            & !self.start_pass.val();
-        self.count_deferred.next = self.req_defer.val();
+            & !self.drains.val().any()
+            & self.deferred_room.val();
+
+        comment!("The request that entered in the cycle before: is its page being recalled?");
+        self.asked.d.next = self.req.val();
+        self.asked_read.next = (self.asked.q.val().opcode == m2s_req::MEM_RD)
+            | (self.asked.q.val().opcode == m2s_req::MEM_RD_DATA);
+        self.defers.next = self.asks.q.val() & self.query_hit.val() & !self.query_stuck.val();
+        self.timed_out.next = self.asks.q.val() & self.query_hit.val() & self.query_stuck.val();
+        self.retract.next = self.defers.val();
+        self.give_ndr.next = self.defers.val();
+        self.give_drs.next = self.defers.val() & self.asked_read.val();
+        self.count_deferred.next = self.defers.val();
 
         comment!("The pass over the deferred queue.");
         self.waiting.next = self.deferred.out_data.val();
@@ -318,7 +332,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
 
         comment!("Who offers a request slot.");
         self.chosen.next = self.req.val();
-        self.chosen_stuck.next = self.req.val().decodes & self.query_hit.val() & self.query_stuck.val();
+        self.chosen_stuck.next = false;
         if self.pass.val() {
             self.chosen.next = self.waiting.val().request;
             self.chosen_stuck.next = self.waiting_stuck.val();
@@ -428,6 +442,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.granted.next = self.arbiter.grant.val();
         self.write_granted.next = self.granted.val().get_bit(0);
         self.request_granted.next = self.granted.val().get_bit(1);
+        self.asks.d.next = self.request_granted.val() & !self.pass.val() & self.req.val().decodes;
         self.page_granted.next = self.granted.val().get_bit(2);
         self.fill_granted.next = self.granted.val().get_bit(3);
         self.replay_granted.next = self.granted.val().get_bit(4);
@@ -492,7 +507,6 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.writes.out_ready.next = self.rwd_goes.val();
         self.req_goes.next = ((self.request_granted.val() & !self.pass.val())
             | self.plain_req_taken.val()
-            | self.req_defer.val()
             | self.req_illegal.val()
             | self.req_dropped.val())
             & self.requests.out_valid.val();
@@ -501,9 +515,9 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.regions.rwd_pop.next = self.rwd_goes.val();
         self.illegal.next = (self.requests.out_valid.val() & self.req_illegal.val())
             | (self.writes.out_valid.val() & self.rwd_illegal.val());
-        self.deferred.in_valid.next = self.req_defer.val() | self.waiting_back.val();
+        self.deferred.in_valid.next = self.defers.val() | self.waiting_back.val();
         self.deferred.in_data.next.context = self.query_context.val();
-        self.deferred.in_data.next.request = self.req.val();
+        self.deferred.in_data.next.request = self.asked.q.val();
         if self.waiting_back.val() {
             self.deferred.in_data.next = self.waiting.val();
         }

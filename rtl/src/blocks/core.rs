@@ -284,6 +284,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
 
         comment!("The pipeline and what hears its results.");
         self.pipeline.slot_valid.next = self.snooper.slot_valid.val();
+        self.pipeline.retract.next = self.snooper.retract.val();
+        self.pipeline.timed_out.next = self.snooper.timed_out.val();
         self.pipeline.slot.next = self.snooper.slot.val();
         self.pipeline.entry.next = self.snooper.slot_entry.val();
         self.pipeline.look_waits.next = self.misses.look_waits.val();
@@ -361,6 +363,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         comment!("Memory and answers.");
         self.responder.take_ndr.next = self.snooper.take_ndr.val();
         self.responder.take_drs.next = self.snooper.take_drs.val();
+        self.responder.give_ndr.next = self.snooper.give_ndr.val();
+        self.responder.give_drs.next = self.snooper.give_drs.val();
         self.responder.take_ndr_plain.next = self.plain.req_taken.val() | self.plain.rwd_taken.val();
         self.responder.take_drs_plain.next = self.snooper.take_drs_plain.val();
         self.responder.done_valid.next = self.memory.done_valid.val();
@@ -418,7 +422,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.recall.start_flags.next = self.walker.flags.val();
         self.recall.start_frame.next = self.walker.frame.val();
         self.walker.page_ready.next = self.recall.start_ready.val();
-        self.walker.page_stuck.next = self.recall.start_stuck.val();
+        self.walker.stuck_valid.next = self.recall.stuck_valid.val();
+        self.walker.stuck_page.next = self.recall.stuck_page.val();
+        self.recall.stuck_taken.next = self.walker.stuck_taken.val();
         self.walker.active.next = self.recall.active.val();
         self.walker.wrong_state.next = self.recall.wrong_state.val();
         self.walker.wrong_page.next = self.recall.wrong_page.val();

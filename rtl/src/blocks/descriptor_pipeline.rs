@@ -50,6 +50,10 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     pub slot: Signal<In, SlotBits>,
     /// How it enters.
     pub entry: Signal<In, EntryBits>,
+    /// The slot that entered in the cycle before goes no further: it is as if it had not entered.
+    pub retract: Signal<In, Bit>,
+    /// The recall of its page timed out.
+    pub timed_out: Signal<In, Bit>,
     /// CTRL.grant_exclusive.
     pub grant_exclusive: Signal<In, Bit>,
 
@@ -331,8 +335,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.valid_1.d.next = self.slot_valid.val();
         self.slot_1.d.next = self.slot.val();
         self.entry_1.d.next = self.entry.val();
-        self.valid_2.d.next = self.valid_1.q.val();
+        self.valid_2.d.next = self.valid_1.q.val() & !self.retract.val();
         self.slot_2.d.next = self.slot_1.q.val();
+        self.slot_2.d.next.timed_out = self.slot_1.q.val().timed_out | self.timed_out.val();
         self.entry_2.d.next = self.entry_1.q.val();
         self.tags_2.d.next = self.tags.read_data.val();
 

@@ -12,7 +12,7 @@
 //! comes, or stays, sets it again by itself; the walk does so if it leaves pages of the group out. While the pages of one
 //! group are given the next one is looked for and read.
 //!
-//! A page whose recall timed out earlier is skipped and reported as a timeout.
+//! A page whose recall timed out earlier is skipped and reported as a timeout; of a harvest, its group is set again.
 //!
 //! *Plain regions*: MAP plain makes a region plain when all its pages are mapped. UNMAP, TRACK set and RECALL take the region
 //! of their next page out of the region table before they give it, and wait until no message is left that went by the
@@ -102,8 +102,6 @@ pub struct RangeWalker {
     pub page_valid: Signal<Out, Bit>,
     /// It is taken.
     pub page_ready: Signal<In, Bit>,
-    /// It will not be taken: its recall timed out earlier.
-    pub page_stuck: Signal<In, Bit>,
     /// The page.
     pub page: Signal<Out, Page>,
     /// Kind of the slot.
@@ -112,7 +110,13 @@ pub struct RangeWalker {
     pub flags: Signal<Out, Bits<8>>,
     /// Frame of the slot.
     pub frame: Signal<Out, Frame>,
-    /// Page slots are under way.
+    /// A page that was taken is not done: its recall timed out earlier.
+    pub stuck_valid: Signal<In, Bit>,
+    /// The page.
+    pub stuck_page: Signal<In, Page>,
+    /// That is known.
+    pub stuck_taken: Signal<Out, Bit>,
+    /// Page slots are under way, or were taken and are not known to be stuck.
     pub active: Signal<In, Bit>,
     /// One was refused.
     pub wrong_state: Signal<In, Bit>,
@@ -190,7 +194,8 @@ pub struct RangeWalker {
     giving: Reg<Bit>,
     setting: Reg<Bit>,
     group_r: Reg<Bits<GROUP_BITS>>,
-    left_out: Reg<Bit>,
+    returning: Reg<Bit>,
+    returned: Reg<Bits<GROUP_BITS>>,
     starts_inside: Reg<Bit>,
     ends_inside: Reg<Bit>,
     left: Reg<Bits<3>>,
@@ -225,6 +230,8 @@ pub struct RangeWalker {
     rest: Signal<Local, Bits<64>>,
     group_page: Signal<Local, Bits<BOUND_BITS>>,
     offer: Signal<Local, Bit>,
+    sets: Signal<Local, Bit>,
+    times_out: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
     no_more: Signal<Local, Bit>,
     stops: Signal<Local, Bit>,
@@ -271,7 +278,8 @@ impl Logic for RangeWalker {
             giving,
             setting,
             group_r,
-            left_out,
+            returning,
+            returned,
             starts_inside,
             ends_inside,
             left,
@@ -351,7 +359,7 @@ impl Logic for RangeWalker {
         if self.harvests.val() {
             self.page.next = self.group_page.val().get_bits::<PAGE_BITS>(0);
         }
-        self.taken.next = self.offer.val() & (self.page_ready.val() | self.page_stuck.val());
+        self.taken.next = self.offer.val() & self.page_ready.val();
         self.full.d.next = self.harvests.val() & (self.given.q.val() >= self.records.q.val());
         if self.taken.val() {
             self.full.d.next = self.harvests.val() & (self.given.q.val() + 1 >= self.records.q.val());
@@ -359,6 +367,19 @@ impl Logic for RangeWalker {
         self.kind.next = self.kind_r.q.val();
         self.flags.next = self.flags_r.q.val();
         self.frame.next = self.frame_r.q.val();
+
+        comment!("A page that is stuck. By now the walk may be in another group.");
+        self.stuck_taken.next = self.stuck_valid.val() & !self.returning.q.val();
+        if self.returning.q.val() {
+            self.returning.d.next = !self.group_done.val();
+        } else if self.stuck_valid.val() {
+            self.returning.d.next = self.harvests.val();
+            self.returned.d.next = self.stuck_page.val().get_bits::<GROUP_BITS>(9);
+        }
+        self.times_out.next = self.recall_timed_out.val() | self.stuck_taken.val();
+        if self.times_out.val() & (self.state.q.val() != WalkState::Idle) {
+            self.timed_out_r.d.next = true;
+        }
 
         comment!("The region of the page before becomes plain, that of the next one is plain no more.");
         self.promote_now.next = ((self.state.q.val() == WalkState::Page)
@@ -405,11 +426,7 @@ impl Logic for RangeWalker {
             !self.pending.q.val().any() | (self.taken.val() & self.no_more.val()) | self.ends.val();
         self.group_over.next =
             self.giving.q.val() & !self.setting.q.val() & self.is_new.val() & self.word_done.val();
-        self.must_set.next = self.ends.val()
-            | self.left_out.q.val()
-            | self.starts_inside.q.val()
-            | self.ends_inside.q.val()
-            | (self.taken.val() & self.page_stuck.val());
+        self.must_set.next = self.ends.val() | self.starts_inside.q.val() | self.ends_inside.q.val();
         self.takes.next = (self.state.q.val() == WalkState::Groups)
             & self.list_valid.val()
             & ((self.giving.q.val() & !self.is_new.val() & self.word_done.val())
@@ -425,20 +442,16 @@ impl Logic for RangeWalker {
         self.list_group.next = self.found_group.q.val();
         self.word.next = self.scan.q.val().get_bits::<WORD_BITS>(0);
         self.word_read.next = self.find.q.val() == FindState::Scan;
-        self.group_set.next = self.setting.q.val();
-        self.group_clear.next = (self.find.q.val() == FindState::Clear) & !self.setting.q.val();
+        self.sets.next = self.setting.q.val() | self.returning.q.val();
+        self.group_set.next = self.sets.val();
+        self.group_clear.next = (self.find.q.val() == FindState::Clear) & !self.sets.val();
         self.group.next = self.found_group.q.val();
-        if self.setting.q.val() {
+        if self.returning.q.val() {
+            self.group.next = self.returned.q.val();
+        } else if self.setting.q.val() {
             self.group.next = self.group_r.q.val();
         }
 
-        if self.taken.val() & self.page_stuck.val() {
-            self.timed_out_r.d.next = true;
-            self.left_out.d.next = true;
-        }
-        if self.recall_timed_out.val() & (self.state.q.val() != WalkState::Idle) {
-            self.timed_out_r.d.next = true;
-        }
         if self.stop.val() & (self.state.q.val() != WalkState::Idle) {
             self.stopped_r.d.next = true;
         }
@@ -484,7 +497,7 @@ impl Logic for RangeWalker {
                 }
             }
             FindState::Clear => {
-                if self.group_done.val() & !self.setting.q.val() {
+                if self.group_done.val() & !self.sets.val() {
                     self.find.d.next = FindState::Ask;
                 }
             }
@@ -544,10 +557,6 @@ impl Logic for RangeWalker {
                 {
                     self.state.d.next = WalkState::Finish;
                 }
-                if self.serial.val() & self.taken.val() & self.page_stuck.val() {
-                    self.next_page.d.next = self.next_page.q.val();
-                    self.state.d.next = WalkState::Finish;
-                }
             }
             WalkState::Groups => {
                 self.pending.d.next = self.rest.val();
@@ -558,7 +567,7 @@ impl Logic for RangeWalker {
                     self.giving.d.next = self.must_set.val();
                     self.setting.d.next = self.must_set.val();
                 }
-                if self.setting.q.val() & self.group_done.val() {
+                if self.setting.q.val() & self.group_done.val() & !self.returning.q.val() {
                     self.giving.d.next = false;
                     self.setting.d.next = false;
                 }
@@ -577,7 +586,6 @@ impl Logic for RangeWalker {
                 }
                 if self.loads.val() {
                     self.giving.d.next = true;
-                    self.left_out.d.next = false;
                 }
                 if self.full.q.val() & self.pending.q.val().any() & !self.active.val() & !self.ends.val() {
                     comment!("All have ended: count the records that were really made.");
@@ -599,7 +607,7 @@ impl Logic for RangeWalker {
                 }
             }
             WalkState::Finish => {
-                if !self.active.val() & !self.wrong_state.val() {
+                if !self.active.val() & !self.returning.q.val() & !self.wrong_state.val() {
                     self.state.d.next = WalkState::Done;
                 }
             }
@@ -612,9 +620,9 @@ impl Logic for RangeWalker {
         }
 
         comment!(
-            "MAP and UNMAP have one page under way, the one before the next: a timeout of it is where they stop."
+            "MAP and UNMAP have one page under way, the one before the next: a timeout of it, now or earlier, is where they stop."
         );
-        if self.serial.val() & self.recall_timed_out.val() & (self.state.q.val() != WalkState::Idle) {
+        if self.serial.val() & self.times_out.val() & (self.state.q.val() != WalkState::Idle) {
             self.next_page.d.next = self.next_page.q.val() - 1;
             self.state.d.next = WalkState::Finish;
         }

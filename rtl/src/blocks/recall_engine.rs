@@ -52,8 +52,6 @@ pub struct RecallEngine {
     pub start_valid: Signal<In, Bit>,
     /// It is taken.
     pub start_ready: Signal<Out, Bit>,
-    /// It will not be taken: its recall timed out earlier and the slot is not an UNMAP, or no context can come free.
-    pub start_stuck: Signal<Out, Bit>,
     /// The page.
     pub start_page: Signal<In, Page>,
     /// `slot_kind` of the page slot.
@@ -62,7 +60,14 @@ pub struct RecallEngine {
     pub start_flags: Signal<In, Bits<8>>,
     /// MAP: its frame.
     pub start_frame: Signal<In, Frame>,
-    /// Some page slot has not ended.
+    /// A page that was taken will not be started: its recall timed out earlier and the slot is not an UNMAP, or no context can
+    /// come free.
+    pub stuck_valid: Signal<Out, Bit>,
+    /// The page.
+    pub stuck_page: Signal<Out, Page>,
+    /// That is known: it is forgotten.
+    pub stuck_taken: Signal<In, Bit>,
+    /// Some page that was taken has not ended.
     pub active: Signal<Out, Bit>,
     /// A page slot was refused: wrong state.
     pub wrong_state: Signal<Out, Bit>,
@@ -246,7 +251,9 @@ impl Logic for RecallEngine {
         self.pages.start_job.next.flags = self.start_flags.val();
         self.pages.start_job.next.frame = self.start_frame.val();
         self.start_ready.next = self.pages.start_ready.val();
-        self.start_stuck.next = self.pages.start_stuck.val();
+        self.stuck_valid.next = self.pages.stuck_valid.val();
+        self.stuck_page.next = self.pages.stuck_page.val();
+        self.pages.stuck_taken.next = self.stuck_taken.val();
         self.active.next = self.pages.active.val();
         self.timed_out.next = self.pages.timed_out.val();
         self.pages.query_page.next = self.query_page.val();

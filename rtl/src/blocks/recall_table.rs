@@ -1,7 +1,8 @@
 //! The pages on their way through a page slot: gate, slot, recall where needed, slot again, drain.
 //!
 //! # Operation
-//! From its start until it is released a context holds its page: requests to the page are deferred. The slot is offered;
+//! A page that is given is looked up, then started: in a free context, or in the stuck one that holds it. From its start until it
+//! is released a context holds its page: requests to the page are deferred. The slot is offered;
 //! if it answers that lines must be recalled, the engine snoops them, and when every answer is there the slot is offered
 //! again, with the lines that were recalled. When the slot is done (or refused) the deferred requests of the page are
 //! served, then the context is free; at once if there are none.
@@ -16,8 +17,8 @@
 //! context costs a page register with two comparators and 13 bits.
 //!
 //! # Timing
-//! Start to offer: 2 cycles; last answer to the second offer: 3; committed to free: 2. One start, one offer, one end of
-//! a recall per cycle. A recall times out between RECALL_TIMEOUT and 9/8 of it, some cycles later if others do too.
+//! Given to started: 2 cycles; started to offer: 2; last answer to the second offer: 3; committed to free: 2, to started anew: 4.
+//! One start, one offer, one end of a recall per cycle. A query is answered a cycle later. A recall times out between RECALL_TIMEOUT and 9/8 of it, some cycles later if others do too.
 
 use super::lowest_set::LowestSet;
 use super::types::*;
@@ -41,24 +42,29 @@ pub struct RecallTable {
     pub start_valid: Signal<In, Bit>,
     /// It is taken.
     pub start_ready: Signal<Out, Bit>,
-    /// It will not be taken: its recall timed out earlier and the slot is not an UNMAP, or no context can come free.
-    pub start_stuck: Signal<Out, Bit>,
     /// The page and its slot.
     pub start_job: Signal<In, JobBits>,
-    /// Some page slot has not ended.
+    /// A page that was taken will not be started: its recall timed out earlier and the slot is not an UNMAP, or no context can
+    /// come free.
+    pub stuck_valid: Signal<Out, Bit>,
+    /// The page.
+    pub stuck_page: Signal<Out, Page>,
+    /// That is known: it is forgotten.
+    pub stuck_taken: Signal<In, Bit>,
+    /// Some page that was taken has not ended.
     pub active: Signal<Out, Bit>,
     /// A recall timed out.
     pub timed_out: Signal<Out, Bit>,
 
-    /// Page of the request at the front end.
+    /// Page of a request that enters the pipeline.
     pub query_page: Signal<In, Page>,
-    /// A context holds it.
+    /// A context holds the page of the cycle before.
     pub query_hit: Signal<Out, Bit>,
-    /// That context is stuck.
+    /// That context is stuck, and no deferred request waits for it.
     pub query_stuck: Signal<Out, Bit>,
     /// That context.
     pub query_context: Signal<Out, Bits<CONTEXT_BITS>>,
-    /// The request is deferred in this cycle.
+    /// The request of the cycle before is deferred.
     pub deferred: Signal<In, Bit>,
     /// Contexts whose deferred requests are to be served.
     pub drains: Signal<Out, Contexts>,
@@ -101,17 +107,24 @@ pub struct RecallTable {
     /// Contexts whose recall is over: what answers their snoops now is only counted.
     pub over: Signal<Out, Contexts>,
 
+    incoming: Fifo<JobBits, 1>,
     pages: Cam<Page, CONTEXT_BITS, CONTEXTS>,
     jobs: LutRam<JobBits, CONTEXT_BITS>,
     lines: LutRam<LineMask, CONTEXT_BITS>,
     fresh: Fifo<Bits<CONTEXT_BITS>, CONTEXT_BITS>,
     ready: Fifo<Bits<CONTEXT_BITS>, CONTEXT_BITS>,
-    lowest_free: LowestSet,
+    next_spare: LowestSet,
     held_page: LowestSet,
     query_lowest: LowestSet,
     ended_lowest: LowestSet,
     late_lowest: LowestSet,
 
+    looked: Reg<Bit>,
+    look: Reg<JobBits>,
+    look_holds: Reg<Contexts>,
+    spare: Reg<Contexts>,
+    spare_index: Reg<Bits<CONTEXT_BITS>>,
+    queried: Reg<Contexts>,
     held: Reg<Contexts>,
     snooping: Reg<Contexts>,
     recalled: Reg<Contexts>,
@@ -129,11 +142,16 @@ pub struct RecallTable {
     tick_timer: Reg<Bits<29>>,
     ready_turn: Reg<Bit>,
 
+    job: Signal<Local, JobBits>,
+    found: Signal<Local, Contexts>,
+    look_ends: Signal<Local, Bit>,
     rests: Signal<Local, Contexts>,
     start_held: Signal<Local, Contexts>,
     start_takes: Signal<Local, Bit>,
     start_room: Signal<Local, Bit>,
     start_any: Signal<Local, Bit>,
+    start_now: Signal<Local, Bit>,
+    start_stuck: Signal<Local, Bit>,
     start_index: Signal<Local, Bits<CONTEXT_BITS>>,
     start_bit: Signal<Local, Contexts>,
     start_over: Signal<Local, Contexts>,
@@ -166,9 +184,33 @@ impl Logic for RecallTable {
     fn update(&mut self) {
         comment!("module recall_table");
         dff_setup!(
-            self, clk, held, snooping, recalled, draining, waits, stuck_r, failed_r, unanswered, taken_over,
-            owed, age0, age1, age2, age3, tick_timer, ready_turn
+            self,
+            clk,
+            looked,
+            look,
+            look_holds,
+            spare,
+            spare_index,
+            queried,
+            held,
+            snooping,
+            recalled,
+            draining,
+            waits,
+            stuck_r,
+            failed_r,
+            unanswered,
+            taken_over,
+            owed,
+            age0,
+            age1,
+            age2,
+            age3,
+            tick_timer,
+            ready_turn
         );
+        self.incoming.clk.next = self.clk.val();
+        self.incoming.rst.next = self.rst.val();
         self.fresh.clk.next = self.clk.val();
         self.fresh.rst.next = self.rst.val();
         self.ready.clk.next = self.clk.val();
@@ -178,14 +220,16 @@ impl Logic for RecallTable {
         self.lines.clock.next = self.clk.val();
 
         comment!(
-            "Query. A context that is done and for which no request waits lets go of its page in this cycle."
+            "Query. A context that is done and for which no request waits lets go of its page in this cycle. One that has become"
         );
+        comment!("stuck serves the requests that wait for it first.");
         self.pages.key_a.next = self.query_page.val();
+        self.queried.d.next = self.pages.match_a.val() & self.held.q.val();
         self.query.next =
-            self.pages.match_a.val() & self.held.q.val() & !(self.draining.q.val() & !self.waits.q.val());
+            self.queried.q.val() & self.held.q.val() & !(self.draining.q.val() & !self.waits.q.val());
         self.query_lowest.mask.next = self.query.val();
         self.query_hit.next = self.query_lowest.any.val();
-        self.query_stuck.next = (self.query.val() & self.stuck_r.q.val()).any();
+        self.query_stuck.next = (self.query.val() & self.stuck_r.q.val() & !self.waits.q.val()).any();
         self.query_context.next = self.query_lowest.index.val();
         self.deferred_bit.next = 0.into();
         if self.deferred.val() {
@@ -195,38 +239,66 @@ impl Logic for RecallTable {
         self.over_now.next = self.stuck_r.q.val() | self.taken_over.q.val() | self.owed.q.val();
         self.over.next = self.over_now.val();
 
-        comment!("Start: a free context, or the stuck one of the page.");
-        self.start.next = self.start_job.val();
+        comment!("Start: a spare context, or the stuck one of the page. The next spare one is chosen ahead.");
+        self.start.next = self.look.q.val();
         self.start_unmap.next = self.start.val().kind == slot_kind::UNMAP;
         self.rests.next = self.stuck_r.q.val() & !self.waits.q.val() & !self.sending.val();
-        self.pages.key_b.next = self.start.val().page;
-        self.start_held.next = self.pages.match_b.val() & self.held.q.val();
+        self.start_held.next = self.look_holds.q.val() & self.held.q.val();
         self.held_page.mask.next = self.start_held.val();
-        self.lowest_free.mask.next = !(self.held.q.val() | self.owed.q.val());
         self.start_takes.next = (self.start_held.val() & self.rests.val()).any();
-        self.start_any.next = self.lowest_free.any.val();
-        self.start_index.next = self.lowest_free.index.val();
+        self.start_any.next = self.spare.q.val().any();
+        self.start_index.next = self.spare_index.q.val();
         if self.held_page.any.val() {
             self.start_any.next = self.start_takes.val() & self.start_unmap.val();
             self.start_index.next = self.held_page.index.val();
         }
         self.start_room.next = self.record_ok.val() | (self.start.val().kind != slot_kind::HARVEST);
-        self.start_ready.next = self.start_any.val() & self.start_room.val();
-        self.start_stuck.next = (self.start_takes.val() & !self.start_unmap.val())
-            | ((self.rests.val() | self.owed.q.val()).all() & !self.held_page.any.val());
+        self.start_now.next = self.looked.q.val() & self.start_any.val() & self.start_room.val();
+        self.start_stuck.next = self.looked.q.val()
+            & ((self.start_takes.val() & !self.start_unmap.val())
+                | ((self.rests.val() | self.owed.q.val()).all() & !self.held_page.any.val()));
+        self.stuck_valid.next = self.start_stuck.val();
+        self.stuck_page.next = self.start.val().page;
         self.start_bit.next = 0.into();
-        if self.start_valid.val() & self.start_any.val() & self.start_room.val() {
-            self.start_bit.next = bits::<CONTEXTS>(1) << self.start_index.val();
+        if self.start_now.val() {
+            self.start_bit.next = self.spare.q.val();
+            if self.held_page.any.val() {
+                self.start_bit.next = self.start_held.val();
+            }
+        }
+        self.next_spare.mask.next = !(self.held.q.val() | self.owed.q.val() | self.spare.q.val());
+        if (self.start_now.val() & !self.held_page.any.val()) | !self.spare.q.val().any() {
+            self.spare.d.next = self.next_spare.one_hot.val();
+            self.spare_index.d.next = self.next_spare.index.val();
         }
         self.start_over.next = self.start_bit.val() & self.stuck_r.q.val();
-        self.pages.write_enable.next = self.start_bit.val().any();
+        self.pages.write_enable.next = self.start_now.val();
         self.pages.write_address.next = self.start_index.val();
         self.pages.write_data.next = self.start.val().page;
-        self.jobs.write_enable.next = self.start_bit.val().any();
+        self.jobs.write_enable.next = self.start_now.val();
         self.jobs.write_address.next = self.start_index.val();
         self.jobs.write_data.next = self.start.val();
-        self.fresh.in_valid.next = self.start_bit.val().any();
+        self.fresh.in_valid.next = self.start_now.val();
         self.fresh.in_data.next = self.start_index.val();
+
+        comment!("Look-up: does a context hold the page, one that starts in this cycle among them?");
+        self.incoming.in_valid.next = self.start_valid.val();
+        self.incoming.in_data.next = self.start_job.val();
+        self.start_ready.next = self.incoming.in_ready.val();
+        self.job.next = self.incoming.out_data.val();
+        self.pages.key_b.next = self.job.val().page;
+        self.found.next = self.pages.match_b.val() & self.held.q.val();
+        if self.job.val().page == self.look.q.val().page {
+            self.found.next = (self.pages.match_b.val() & self.held.q.val()) | self.start_bit.val();
+        }
+        self.look_ends.next =
+            !self.looked.q.val() | self.start_now.val() | (self.start_stuck.val() & self.stuck_taken.val());
+        self.incoming.out_ready.next = self.look_ends.val();
+        if self.look_ends.val() {
+            self.looked.d.next = self.incoming.out_valid.val();
+            self.look.d.next = self.job.val();
+            self.look_holds.d.next = self.found.val();
+        }
 
         comment!(
             "Offer: pages that were recalled and new ones by turns. So starts keep step with ends, not with bursts."
@@ -330,6 +402,8 @@ impl Logic for RecallTable {
         self.owed.d.next = (self.owed.q.val() | (self.release.val() & self.taken_over.q.val()))
             & self.unanswered.q.val()
             & !self.answered_bit.val();
-        self.active.next = (self.held.q.val() & !self.stuck_r.q.val() & !self.draining.q.val()).any();
+        self.active.next = self.incoming.out_valid.val()
+            | self.looked.q.val()
+            | (self.held.q.val() & !self.stuck_r.q.val() & !self.draining.q.val()).any();
     }
 }

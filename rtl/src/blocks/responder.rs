@@ -6,8 +6,8 @@
 //! completions of writes pass it (protocol rule R5). Writes cannot starve the rest: slots of both kinds share one
 //! pipeline, so together they need at most one answer per cycle.
 //!
-//! A credit is taken when a slot enters the pipeline, or a line goes past it, and given back when its answer leaves; 256 of each
-//! kind. Nothing here depends on anything but the host's ready.
+//! A credit is taken when a slot enters the pipeline, or a line goes past it, and given back when its answer leaves or the slot
+//! is taken back; 256 of each kind. Nothing here depends on anything but the host's ready.
 //!
 //! # Timing
 //! Result of a slot to NDR valid: 2 cycles.
@@ -59,6 +59,10 @@ pub struct Responder {
     pub drs_spare: Signal<Out, Bit>,
     /// A line that will be answered on DRS goes past the pipeline.
     pub take_drs_plain: Signal<In, Bit>,
+    /// A slot was taken back that was to be answered on NDR.
+    pub give_ndr: Signal<In, Bit>,
+    /// It was to be answered on DRS, too.
+    pub give_drs: Signal<In, Bit>,
     /// Responses without data.
     pub s2m_ndr: S2mNdr,
     /// Responses with data.
@@ -164,14 +168,16 @@ impl Logic for Responder {
         self.ndr_used.d.next = self.ndr_used.q.val()
             + bit_cast::<9, 1>(self.take_ndr.val().into())
             + bit_cast::<9, 1>(self.take_ndr_plain.val().into())
-            - bit_cast::<9, 1>(self.ndr_leaves.val().into());
+            - bit_cast::<9, 1>(self.ndr_leaves.val().into())
+            - bit_cast::<9, 1>(self.give_ndr.val().into());
         self.ndr_ok.next = !self.ndr_used.q.val().get_bit(8);
         self.ndr_spare.next = self.ndr_used.q.val() < 255;
         self.ndr_room.next = self.ndr_used.q.val() < 254;
         self.drs_used.d.next = self.drs_used.q.val()
             + bit_cast::<9, 1>(self.take_drs.val().into())
             + bit_cast::<9, 1>(self.take_drs_plain.val().into())
-            - bit_cast::<9, 1>(self.drs_leaves.val().into());
+            - bit_cast::<9, 1>(self.drs_leaves.val().into())
+            - bit_cast::<9, 1>(self.give_drs.val().into());
         self.drs_ok.next = !self.drs_used.q.val().get_bit(8);
         self.drs_spare.next = self.drs_used.q.val() < 255;
     }

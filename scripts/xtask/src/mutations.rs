@@ -101,11 +101,7 @@ pub fn all() -> Vec<Mutation> {
         Mutation {
             name: "M1",
             breaks: "Requests to a page that is being recalled are not held back.",
-            patches: vec![patch(
-                SNOOPER,
-                "assign req_held = req[30] && query_hit && !query_stuck;",
-                "assign req_held = 1'b0;",
-            )],
+            patches: vec![patch(SNOOPER, "assign retract = defers;", "assign retract = 1'b0;")],
         },
         Mutation {
             name: "M2",
