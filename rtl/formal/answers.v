@@ -2,7 +2,7 @@
 //
 // On NDR: messages that entered the pipeline, or went past it, and wait for their answer = answers in the pipeline, in the
 // chains of the miss unit, in the queues and on the channel. On DRS likewise for reads. The queues of answers never
-// overflow, so no answer is lost; a write's completion is sent only for writes whose slot was committed, and only as often;
+// overflow, so no answer is lost; a request that is taken back gives its credits back; a write's completion is sent only for writes whose slot was committed, and only as often;
 // the places of write data are neither lost nor given out twice. And the way past the pipeline counts the writes in it right.
 //
 // Real: front end, pipeline, the way past it, decision, responder, memory port, their wiring. Free: every input but as said,
@@ -17,7 +17,8 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire ndr_valid, drs_valid, awvalid, wvalid, arvalid;
     wire [7:0] awid, arid;
     wire [4:0] request, grant;
-    wire replay_granted, slot_valid;
+    wire replay_granted, slot_valid, retract, asks, waits, pass, head, head_next;
+    wire [`HEAD_BITS-1:0] asked, head_data, head_next_data;
     wire [SLOT-1:0] slot, page_slot, fill_slot, replay_slot;
     wire [`ENTRY_BITS-1:0] slot_entry, fill_entry, e1, e2, e3, e4, e5, e6;
     wire v1, v2, v3, v4, v5, v6, decides_6, commit_7, miss_7;
@@ -28,7 +29,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire [SLOT-1:0] out_slot;
     wire [8:0] counted;
     wire ndr_out, ndr_spare, drs_out, drs_spare;
-    wire [15:0] decided, written, orders, pending, places, empty, reads, read_pending, head;
+    wire [15:0] decided, written, orders, pending, places, empty, reads, read_pending, data_head;
     wire [7:0] data_in, data_at;
     wire data_full, data_moves;
     wire [8:0] ndr_used, drs_used, place_count;
@@ -41,7 +42,9 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         .m_axi_dram_arvalid(arvalid), .m_axi_dram_arready(arready), .m_axi_dram_arid(arid),
         .m_axi_dram_bvalid(bvalid), .m_axi_dram_bid(bid), .m_axi_dram_rvalid(rvalid), .m_axi_dram_rid(rid),
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.replay_granted (replay_granted),
-        .\snooper.slot_valid (slot_valid), .\snooper.slot (slot), .\snooper.slot_entry (slot_entry), .\snooper.page_slot (page_slot),
+        .\snooper.retract (retract), .\snooper.asks_q (asks), .\snooper.waits_q (waits), .\snooper.pass (pass), .\snooper.asked_q (asked), .\snooper.requests.valid_q (head),
+        .\snooper.requests.spare_valid_q (head_next), .\snooper.requests.data_q (head_data),
+        .\snooper.requests.spare_data_q (head_next_data), .\snooper.slot_valid (slot_valid), .\snooper.slot (slot), .\snooper.slot_entry (slot_entry), .\snooper.page_slot (page_slot),
         .\snooper.fill_slot (fill_slot), .\snooper.fill_entry (fill_entry), .\snooper.replay_slot (replay_slot),
         .\plain.result_valid (out), .\plain.result_slot (out_slot), .\plain.result (result), .\plain.req_taken (req_past),
         .\plain.rwd_taken (rwd_past), .\plain.writes_q (counted),
@@ -57,7 +60,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         .\responder.decided.pop (decided_pop), .\responder.written.pop (written_pop),
         .\responder.empty.pop (empty_pop), .\responder.data.head.pop (data_pop),
         .\responder.data.write_q (data_in), .\responder.data.read_q (data_at), .\responder.data.full_q (data_full),
-        .\responder.data.reading_q (data_moves), .\responder.data.head.count (head),
+        .\responder.data.reading_q (data_moves), .\responder.data.head.count (data_head),
         .\responder.ndr.valid_q (ndr_out), .\responder.ndr.spare_valid_q (ndr_spare),
         .\responder.out.valid_q (drs_out), .\responder.out.spare_valid_q (drs_spare),
         .\memory.orders.count (orders), .\memory.order_valid_q (order), .\memory.write_pending.count (pending),
@@ -79,6 +82,9 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     end endfunction
     function writes(input [SLOT-1:0] of); begin
         writes = of[`SLOT_KIND] == 1;
+    end endfunction
+    function reads_drs(input [`REQUEST_BITS-1:0] of); begin
+        reads_drs = of[`REQUEST_OPCODE] == 1 || of[`REQUEST_OPCODE] == 2;
     end endfunction
     function is_fill(input [`ENTRY_BITS-1:0] of); begin
         is_fill = of[`ENTRY_FILL];
@@ -117,13 +123,17 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         assume (!rst || !started || (!line_b && !line_r));
     end
 
+    // What is taken back.
+    wire back_read = retract && on_drs(s1);
+    wire back_other = retract && !on_drs(s1);
+
     // What the host is owed, counted where a message becomes a slot and at the channels.
     wire past = req_past || rwd_past;
     wire enters = slot_valid && !replay_granted && !is_fill(slot_entry);
     reg [9:0] ndr_owed = 0, drs_owed = 0;
     always @(posedge clk) begin
-        ndr_owed <= rst ? 0 : ndr_owed + (enters && on_ndr(slot)) + past - (ndr_valid && ndr_ready);
-        drs_owed <= rst ? 0 : drs_owed + (enters && on_drs(slot)) + (past && on_drs(out_slot)) - (drs_valid && drs_ready);
+        ndr_owed <= rst ? 0 : ndr_owed + (enters && on_ndr(slot)) + past - (ndr_valid && ndr_ready) - retract;
+        drs_owed <= rst ? 0 : drs_owed + (enters && on_drs(slot)) + (past && on_drs(out_slot)) - (drs_valid && drs_ready) - back_read;
     end
 
     // The stations of a promise, each with its own count: pipeline and chains, memory, queues.
@@ -144,11 +154,11 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     reg [9:0] n_orders = 0, n_pending = 0, n_placed = 0;  // memory = orders + pending, placed = writes + orders
     reg [9:0] n_read = 0, n_empty = 0, n_lines = 0, n_data = 0, n_full = 0;  // read = empty + full, full = lines + data
     always @(posedge clk) begin
-        n_pipe <= rst ? 0 : n_pipe + (in_read || in_write || in_other) - (end_read || end_write || end_other);
-        n_rest <= rst ? 0 : n_rest + (in_write || in_other) - (end_write || end_other);
-        n_reads <= rst ? 0 : n_reads + in_read - end_read;
+        n_pipe <= rst ? 0 : n_pipe + (in_read || in_write || in_other) - (end_read || end_write || end_other) - retract;
+        n_rest <= rst ? 0 : n_rest + (in_write || in_other) - (end_write || end_other) - back_other;
+        n_reads <= rst ? 0 : n_reads + in_read - end_read - back_read;
         n_writes <= rst ? 0 : n_writes + in_write - end_write;
-        n_others <= rst ? 0 : n_others + in_other - end_other;
+        n_others <= rst ? 0 : n_others + in_other - end_other - back_other;
         n_after <= rst ? 0 : n_after + (out_read || out_write || out_other) - (decided_pop || written_pop);
         n_memory <= rst ? 0 : n_memory + out_write - done;
         n_queues <= rst ? 0 : n_queues + out_ndr + done - (decided_pop || written_pop);
@@ -172,10 +182,16 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire [6:0] p_writes = p & {writes(s7), writes(s6), writes(s5), writes(s4), writes(s3), writes(s2), writes(s1)};
     wire [6:0] p_ndr = p & {on_ndr(s7), on_ndr(s6), on_ndr(s5), on_ndr(s4), on_ndr(s3), on_ndr(s2), on_ndr(s1)};
     wire [7:0] data_stored = data_in - data_at;
-    wire [9:0] data = (data_full ? 256 : data_stored) + data_moves + head;
+    wire [9:0] data = (data_full ? 256 : data_stored) + data_moves + data_head;
     wire [9:0] line_aw = (aw && aw_data[`ADDRESS_ID] == 0) + (aw_spare && aw_next[`ADDRESS_ID] == 0);
     wire [9:0] line_ar = (ar && ar_data[`ADDRESS_ID] == 0) + (ar_spare && ar_next[`ADDRESS_ID] == 0);
     always @(posedge clk) if (started && !rst) begin
+        // A deferred request is served in a pass only.
+        assert (!waits || pass);
+        // A request that is asked about is the slot that entered last.
+        if (asks) assert (v1 && !is_fill(e1) && s1[`SLOT_KIND] == 0 && asked[`HEAD_READS] == on_drs(s1));
+        if (head) assert (head_data[`HEAD_READS] == reads_drs(head_data[`HEAD_REQUEST]));
+        if (head_next) assert (head_next_data[`HEAD_READS] == reads_drs(head_next_data[`HEAD_REQUEST]));
         assert (decides_6 == (v6 && !is_fill(e6)));
         if (decides_6) assert (verdict_6[`VERDICT_HAS_NDR] == on_ndr(s6) && (verdict_6[`VERDICT_DATA] != 0) == on_drs(s6));
         assert (!(commit_7 && miss_7));
@@ -195,7 +211,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         assert (n_orders == orders[9:0] + order && n_pending == pending[9:0] && pending == owes_b + line_aw);
         assert (n_decided == decided[9:0] && n_written == written[9:0] && n_empty == empty[9:0]);
         assert (n_lines == reads[9:0] + read_pending[9:0] && n_data == data && read_pending == owes_r + line_ar);
-        assert (data_moves + head <= 4 && (!data_full || data_in == data_at));
+        assert (data_moves + data_head <= 4 && (!data_full || data_in == data_at));
         // Nothing is lost, nothing is sent twice: NDR, DRS.
         assert (ndr_used <= 256 && ndr_used == n_pipe + n_after && ndr_owed == ndr_used + ndr_out + ndr_spare);
         assert (n_pipe <= 256 && n_pipe == n_reads + n_rest);

@@ -9,14 +9,14 @@
 // write perhaps only when it is empty of writes, and no write enters it until then.
 //
 // Real: the front end but its arbiter, the way past the pipeline, their wiring. Free: all inputs, all other blocks.
-// Assumed: heads of queues are what was put in (proof `fifo`), what the region table tells them and when it is settled (proof
+// Assumed: heads of queues are what was put in (proof `skid`), what the region table tells them and when it is settled (proof
 // `region_lookup`); the arbiter grants one of those that offer, and none without `enter` (proof `slot_arbiter`); each
 // write leaves the pipeline once (proof `answers`), and a result is there seven cycles after its slot entered or not at all.
 module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_valid);
     localparam R = `PAGE_BITS - 9;
     wire rwd_ready, req_ready, accept_decodes, rwd_out, req_out, rwd_pop, req_pop;
     wire table_write, rwd_settled, req_settled, settled, enter, slot_valid, enters, unsettled, hole, turn;
-    wire rwd_valid, req_valid, write_valid, rwd_past, req_past, illegal_rwd, illegal_req, dropped, defers, pass, passed;
+    wire rwd_valid, req_valid, write_valid, rwd_past, req_past, pass, waits, rwd_spare, req_spare;
     wire write_granted, request_granted, leaves, out;
     wire [4:0] request, grant;
     wire [R-1:0] accept_region, req_region, table_region;
@@ -27,7 +27,9 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
     wire [`SLOT_BITS-1:0] leaving, out_slot;
     wire [`RESULT_BITS-1:0] decided, out_result;
     wire exclusive;
-    wire [15:0] count;
+    wire [`HEAD_BITS-1:0] rwd_first, req_first, req_next;
+    wire illegal_rwd = rwd_first[`HEAD_ILLEGAL], illegal_req = req_first[`HEAD_ILLEGAL], dropped = req_first[`HEAD_DROPPED];
+    wire [2:0] count = rwd_out + rwd_spare;
     // What the lookups of the two channels hear.
     wire tells_rwd, tells_req, told_pop_rwd, told_pop_req, req_write;
     wire [R-1:0] req_table_region;
@@ -36,19 +38,19 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
     tideline_core device (
         .clk(clk), .rst(rst), .m2s_rwd_valid(m2s_rwd_valid), .m2s_rwd_ready(rwd_ready), .m2s_req_valid(m2s_req_valid),
         .m2s_req_ready(req_ready), .\snooper.rwd (accepted), .\snooper.regions.rwd.region (accept_region),
-        .\snooper.requests.in_data (req_accepted), .\snooper.regions.req.region (req_region),
+        .\snooper.req_in (req_accepted), .\snooper.regions.req.region (req_region),
         .\snooper.regions.rwd.accept (tells_rwd), .\snooper.regions.rwd.pop (told_pop_rwd), .\snooper.regions.req.accept (tells_req),
         .\snooper.regions.req.pop (told_pop_req), .\snooper.regions.req.write (req_write),
         .\snooper.regions.req.write_region (req_table_region), .\snooper.regions.req.write_entry (req_entry),
         .\snooper.regions.req.settled (req_settled), .\plain.settled (settled), .\snooper.rwd_head (rwd), .\snooper.req (req),
-        .\snooper.writes.out_valid (rwd_out), .\snooper.writes.pop (rwd_pop), .\snooper.writes.count (count),
-        .\snooper.requests.out_valid (req_out), .\snooper.requests.pop (req_pop),
+        .\snooper.writes.out_valid (rwd_out), .\snooper.rwd_goes (rwd_pop), .\snooper.writes.spare_valid_q (rwd_spare), .\snooper.writes.out_data (rwd_first),
+        .\snooper.requests.out_valid (req_out), .\snooper.req_goes (req_pop), .\snooper.req_head (req_first), .\snooper.requests.spare_valid_q (req_spare),
+        .\snooper.requests.spare_data_q (req_next),
         .\snooper.regions.rwd.write (table_write), .\snooper.regions.rwd.write_region (table_region),
         .\snooper.regions.rwd.write_entry (entry), .\snooper.regions.rwd.head (rwd_told), .\snooper.regions.req.head (req_told),
         .\snooper.regions.rwd.settled (rwd_settled), .\snooper.arbiter.enter (enter), .\snooper.arbiter.request (request),
         .\snooper.arbiter.grant (grant), .\snooper.slot_valid (slot_valid), .\snooper.write_granted (write_granted),
-        .\snooper.request_granted (request_granted), .\snooper.rwd_illegal (illegal_rwd), .\snooper.req_illegal (illegal_req),
-        .\snooper.req_dropped (dropped), .\snooper.req_defer (defers), .\snooper.pass (pass),
+        .\snooper.request_granted (request_granted), .\snooper.pass (pass), .\snooper.waits_q (waits),
         .\plain.write_enters (enters), .\plain.unsettled_q (unsettled), .\plain.hole_r_q (hole), .\plain.turn_q (turn),
         .\plain.writes_q (counted), .\plain.rwd_valid (rwd_valid), .\plain.write_valid (write_valid), .\plain.req_valid (req_valid),
         .\plain.rwd_taken (rwd_past), .\plain.req_taken (req_past), .\plain.place (place), .\plain.grant_exclusive (exclusive),
@@ -131,7 +133,7 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
         // The order of writes.
         if (rwd_past && ours[0]) assert (inside == 0);
         // What makes it inductive: nobody stands before a plain one who would be overtaken by it.
-        assert (n <= 4 && (ours & ~((4'b1 << n) - 4'b1)) == 0 && (before & ~((4'b1 << n) - 4'b1)) == 0 && (before & (before + 1)) == 0);
+        assert (n <= 2 && (!rwd_spare || rwd_out) && (ours & ~((4'b1 << n) - 4'b1)) == 0 && (before & ~((4'b1 << n) - 4'b1)) == 0 && (before & (before + 1)) == 0);
         assert (rwd_out == (n != 0) && count == n && counted == inside + others && inside + others <= 256);
         if (plain) assert ((ours & ~before & ~told) == 0);
         else assert ((ours & ~before & told) == 0);
@@ -150,12 +152,15 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
         // One result in a cycle; what the pipeline says is passed on.
         assert (out == (leaves || rwd_past || req_past) && leaves + rwd_past + req_past <= 1);
         if (leaves) assert (out_slot == leaving && out_result == decided);
-        // One way out of each queue.
+        // One way out of each queue. A deferred request is served in a pass only.
+        assert (!waits || pass);
         assert (rwd_pop == (rwd_out && (write_granted || rwd_past || illegal_rwd)));
         if (rwd_out) assert (write_granted + rwd_past + illegal_rwd <= 1);
         assert (!rwd_past || rwd_out && rwd_told[0] && rwd[`REQUEST_DECODES]);
-        assert (req_pop == (req_out && (request_granted && !pass || req_past || defers || illegal_req || dropped)));
-        if (req_out) assert ((request_granted && !pass) + req_past + defers + illegal_req + dropped <= 1);
+        assert (req_pop == (req_out && (request_granted && !pass || req_past || illegal_req || dropped)));
+        if (req_out) assert (!illegal_req || !dropped);
+        if (req_spare) assert (!req_next[`HEAD_ILLEGAL] || !req_next[`HEAD_DROPPED]);
+        if (req_out) assert ((request_granted && !pass) + req_past + illegal_req + dropped <= 1);
         assert (!req_past || req_out && req_told[0] && req[`REQUEST_DECODES]);
         // What goes past.
         if (rwd_past || req_past) begin

@@ -20,15 +20,16 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     localparam INSIDE = 128 + 7;
     localparam CREDIT = DRAM + 2 * RUN + 10, PLACE = INSIDE + 2 * RUN + 10, LATER = CREDIT > PLACE ? CREDIT : PLACE;
     localparam PAST = 11;  // cycles until a line goes past the pipeline
-    wire rwd_ready, ready, valid, taken, offer, illegal;
+    wire rwd_ready, ready, valid, spare, taken, offer;
     wire enter, slot_valid, hole, turn, leaves, write_enters, write_leaves, plain_offer, plain_goes, unsettled, req_valid, none;
     wire [17:0] told;
     wire [8:0] counted;
     wire [4:0] request, grant;
     wire [3:0] hold;
     wire [`PAGE_BITS-1:0] page, held0, held1, held2, held3;
-    wire [`WRITE_BITS-1:0] head;
-    wire ndr_leaves, ndr_spare_valid, tables, write_turn, order, keep, aw, aw_spare, w, w_spare, awvalid;
+    wire [`HEAD_BITS-1:0] head;
+    wire illegal = head[`HEAD_ILLEGAL];
+    wire ndr_leaves, ndr_back, ndr_spare_valid, tables, write_turn, order, keep, aw, aw_spare, w, w_spare, awvalid;
     wire [8:0] ndr_used, place_count;
     wire [15:0] decided, written, orders, pending, places;
     wire [`ORDER_BITS-1:0] order_data, next_order;
@@ -39,7 +40,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         .s2m_ndr_ready(1'b1), .m_axi_dram_awready(1'b1), .m_axi_dram_wready(1'b1), .m_axi_dram_awvalid(awvalid),
         .m_axi_dram_awid(awid), .m_axi_dram_bvalid(dram_bvalid), .m_axi_dram_bid(dram_bid),
         .\snooper.enable (ready), .\snooper.writes.out_valid (valid), .\snooper.writes.out_ready (taken),
-        .\snooper.writes.out_data (head), .\snooper.rwd_offer (offer), .\snooper.rwd_illegal (illegal),
+        .\snooper.writes.out_data (head), .\snooper.writes.spare_valid_q (spare), .\snooper.rwd_offer (offer),
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.arbiter.page0 (page), .\snooper.hold (hold),
         .\snooper.hold_page0 (held0), .\snooper.hold_page1 (held1), .\snooper.hold_page2 (held2), .\snooper.hold_page3 (held3),
         .\snooper.arbiter.enter (enter), .\snooper.slot_valid (slot_valid), .\snooper.regions.rwd.head (told),
@@ -47,7 +48,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         .\plain.rwd_valid (plain_offer), .\plain.write_valid (plain_goes), .\plain.req_valid (req_valid),
         .\plain.write_leaves (write_leaves), .\plain.write_enters (write_enters), .\pipeline.result_valid (leaves),
         .\responder.ndr_used_q (ndr_used), .\responder.decided.count (decided), .\responder.written.count (written),
-        .\responder.ndr_leaves (ndr_leaves), .\responder.ndr.spare_valid_q (ndr_spare_valid),
+        .\responder.ndr_leaves (ndr_leaves), .\responder.give_ndr (ndr_back), .\responder.ndr.spare_valid_q (ndr_spare_valid),
         .\memory.orders.count (orders), .\memory.orders.out_data (next_order), .\memory.order_valid_q (order), .\memory.order_q (order_data),
         .\memory.write_pending.count (pending), .\memory.places.count (places), .\memory.place_count_q (place_count),
         .\memory.write_first (tables), .\memory.write_turn_q (write_turn),
@@ -68,7 +69,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     end
     // ---- heads of queues, the arbiter
     reg stands = 1'b0;
-    reg [`WRITE_BITS-1:0] last_head;
+    reg [`HEAD_BITS-1:0] last_head;
     reg [17:0] last_told;
     reg [6:0] entered = 0;
     always @(posedge clk) begin
@@ -136,12 +137,13 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     always @(posedge clk) goes <= !ready || !plain_goes || taken ? 0 : goes + 1;
     reg [15:0] no_credit = 0, no_place = 0, waits = 0, low = 0;
     always @(posedge clk) begin
-        no_credit <= !ready || ndr_used != 256 || ndr_leaves ? 0 : no_credit + 1;
+        no_credit <= !ready || ndr_used != 256 || ndr_leaves || ndr_back ? 0 : no_credit + 1;
         no_place <= !ready || places != 0 ? 0 : no_place + 1;
         waits <= !ready || !valid || taken ? 0 : waits + 1;
         low <= !ready || rwd_ready ? 0 : low + 1;
     end
     always @(posedge clk) if (started) begin
+        assert (!spare || valid);
         assert (!ndr_spare_valid && !aw_spare && !w_spare && aw == w && pending == owes + line_aw);
         assert (quiet <= DRAM && run <= RUN && (quiet == 0 || owes != 0));
         if (ready) begin

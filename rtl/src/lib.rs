@@ -44,6 +44,7 @@ pub fn sources() -> &'static [(&'static str, &'static str)] {
         "blocks/sim_top.rs",
         "blocks/slot_arbiter.rs",
         "blocks/slot_gate.rs",
+        "blocks/slot_pick.rs",
         "blocks/snoop_picker.rs",
         "blocks/spool.rs",
         "blocks/summary.rs",

@@ -19,6 +19,7 @@
 use super::channels::*;
 use super::region_table::RegionTable;
 use super::slot_arbiter::SlotArbiter;
+use super::slot_pick::SlotPick;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
@@ -188,23 +189,32 @@ pub struct CoherenceSnooper<const SETS: usize> {
     /// A request is deferred.
     pub count_deferred: Signal<Out, Bit>,
 
-    requests: Fifo<RequestBits, 2>,
-    writes: Fifo<WriteBits, 2>,
+    requests: Skid<HeadBits>,
+    writes: Skid<HeadBits>,
+    write_data: Fifo<Bits<576>, 1>,
     regions: RegionTable,
     deferred: Fifo<DeferredBits, 6>,
     arbiter: SlotArbiter<SETS>,
+    pick: SlotPick,
     drain: Reg<DrainState>,
     drain_set: Reg<Contexts>,
     drain_left: Reg<Bits<16>>,
+    waits: Reg<Bit>,
+    waiting: Reg<DeferredBits>,
+    serves: Reg<Bit>,
+    serves_stuck: Reg<Bit>,
     asks: Reg<Bit>,
-    asked: Reg<RequestBits>,
+    asked: Reg<HeadBits>,
 
     req_offset: Signal<Local, Bits<40>>,
     req_decodes: Signal<Local, Bit>,
     rwd_offset: Signal<Local, Bits<40>>,
     rwd_decodes: Signal<Local, Bit>,
+    req_in: Signal<Local, RequestBits>,
+    req_reads: Signal<Local, Bit>,
+    req_head: Signal<Local, HeadBits>,
+    req_legal: Signal<Local, Bit>,
     req: Signal<Local, RequestBits>,
-    req_read: Signal<Local, Bit>,
     req_known: Signal<Local, Bit>,
     req_illegal: Signal<Local, Bit>,
     req_dropped: Signal<Local, Bit>,
@@ -216,40 +226,56 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pass: Signal<Local, Bit>,
     start_pass: Signal<Local, Bit>,
     deferred_room: Signal<Local, Bit>,
-    asked_read: Signal<Local, Bit>,
     defers: Signal<Local, Bit>,
-    waiting: Signal<Local, DeferredBits>,
-    waiting_context: Signal<Local, Contexts>,
-    waiting_serves: Signal<Local, Bit>,
     waiting_back: Signal<Local, Bit>,
-    waiting_stuck: Signal<Local, Bit>,
+    served: Signal<Local, RequestBits>,
+    waiting_ends: Signal<Local, Bit>,
+    waiting_next: Signal<Local, Bit>,
+    oldest: Signal<Local, DeferredBits>,
+    oldest_context: Signal<Local, Contexts>,
+    chosen_reads: Signal<Local, Bit>,
     chosen: Signal<Local, RequestBits>,
     chosen_stuck: Signal<Local, Bit>,
-    chosen_read: Signal<Local, Bit>,
     chosen_valid: Signal<Local, Bit>,
-    write: Signal<Local, WriteBits>,
     rwd: Signal<Local, RequestBits>,
     rwd_head: Signal<Local, RequestBits>,
     rwd_known: Signal<Local, Bit>,
-    rwd_illegal: Signal<Local, Bit>,
     rwd_conflict: Signal<Local, Bit>,
+    rwd_legal: Signal<Local, Bit>,
+    conflict_head: Signal<Local, Bit>,
+    write_enable: Signal<Local, Bits<64>>,
     rwd_offer: Signal<Local, Bit>,
+    write_slot: Signal<Local, SlotBits>,
+    request_slot: Signal<Local, SlotBits>,
     offers: Signal<Local, Bit>,
     offers_low: Signal<Local, Bit>,
     request_granted: Signal<Local, Bit>,
     write_granted: Signal<Local, Bit>,
-    last_entry: Signal<Local, Bit>,
 }
 
 impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module coherence_snooper");
-        dff_setup!(self, clk, drain, drain_set, drain_left, asks, asked);
+        dff_setup!(
+            self,
+            clk,
+            drain,
+            drain_set,
+            drain_left,
+            waits,
+            waiting,
+            serves,
+            serves_stuck,
+            asks,
+            asked
+        );
         self.requests.clk.next = self.clk.val();
         self.requests.rst.next = self.rst.val();
         self.writes.clk.next = self.clk.val();
         self.writes.rst.next = self.rst.val();
+        self.write_data.clk.next = self.clk.val();
+        self.write_data.rst.next = self.rst.val();
         self.regions.clk.next = self.clk.val();
         self.regions.rst.next = self.rst.val();
         self.deferred.clk.next = self.clk.val();
@@ -263,85 +289,78 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
             & (self.req_offset.val() < bit_cast::<40, 32>(self.window_pages.val()));
         self.requests.in_valid.next = self.m2s_req.valid.val();
         self.m2s_req.ready.next = self.requests.in_ready.val();
-        self.requests.in_data.next.page = 0.into();
+        self.req_in.next.page = 0.into();
         if self.req_decodes.val() {
-            self.requests.in_data.next.page = self.req_offset.val().get_bits::<PAGE_BITS>(0);
+            self.req_in.next.page = self.req_offset.val().get_bits::<PAGE_BITS>(0);
         }
-        self.requests.in_data.next.line = self.m2s_req.addr.val().get_bits::<6>(6);
-        self.requests.in_data.next.decodes = self.req_decodes.val();
-        self.requests.in_data.next.opcode = self.m2s_req.opcode.val();
-        self.requests.in_data.next.meta_field = self.m2s_req.meta_field.val();
-        self.requests.in_data.next.meta_value = self.m2s_req.meta_value.val();
-        self.requests.in_data.next.snp_type = self.m2s_req.snp_type.val();
-        self.requests.in_data.next.tag = self.m2s_req.tag.val();
+        self.req_in.next.line = self.m2s_req.addr.val().get_bits::<6>(6);
+        self.req_in.next.decodes = self.req_decodes.val();
+        self.req_in.next.opcode = self.m2s_req.opcode.val();
+        self.req_in.next.meta_field = self.m2s_req.meta_field.val();
+        self.req_in.next.meta_value = self.m2s_req.meta_value.val();
+        self.req_in.next.snp_type = self.m2s_req.snp_type.val();
+        self.req_in.next.tag = self.m2s_req.tag.val();
+        self.req_reads.next = (self.m2s_req.opcode.val() == m2s_req::MEM_RD)
+            | (self.m2s_req.opcode.val() == m2s_req::MEM_RD_DATA);
+        self.req_known.next = self.req_reads.val()
+            | (self.m2s_req.opcode.val() == m2s_req::MEM_INV)
+            | (self.m2s_req.opcode.val() == m2s_req::MEM_INV_NT)
+            | (self.m2s_req.opcode.val() == m2s_req::MEM_CLN_EVCT);
+        self.req_dropped.next = self.m2s_req.opcode.val() == m2s_req::MEM_SPEC_RD;
+        self.req_illegal.next = !self.req_dropped.val()
+            & (!self.req_known.val()
+                | (self.m2s_req.meta_field.val() == 1)
+                | (self.m2s_req.meta_field.val() == 2)
+                | ((self.m2s_req.meta_field.val() == meta_field::META0_STATE)
+                    & (self.m2s_req.meta_value.val() == 1))
+                | self.m2s_req.snp_type.val().get_bit(2));
+        self.requests.in_data.next.request = self.req_in.val();
+        self.requests.in_data.next.reads = self.req_reads.val();
+        self.requests.in_data.next.dropped = self.req_dropped.val();
+        self.requests.in_data.next.illegal = self.req_illegal.val();
         self.count_req.next = self.m2s_req.valid.val() & self.requests.in_ready.val();
 
         comment!("Req: the head of the queue.");
-        self.req.next = self.requests.out_data.val();
-        self.req_read.next =
-            (self.req.val().opcode == m2s_req::MEM_RD) | (self.req.val().opcode == m2s_req::MEM_RD_DATA);
-        self.req_known.next = self.req_read.val()
-            | (self.req.val().opcode == m2s_req::MEM_INV)
-            | (self.req.val().opcode == m2s_req::MEM_INV_NT)
-            | (self.req.val().opcode == m2s_req::MEM_CLN_EVCT);
-        self.req_dropped.next = self.req.val().opcode == m2s_req::MEM_SPEC_RD;
-        self.req_illegal.next = !self.req_dropped.val()
-            & (!self.req_known.val()
-                | (self.req.val().meta_field == 1)
-                | (self.req.val().meta_field == 2)
-                | ((self.req.val().meta_field == meta_field::META0_STATE)
-                    & (self.req.val().meta_value == 1))
-                | self.req.val().snp_type.get_bit(2));
+        self.req_head.next = self.requests.out_data.val();
+        self.req.next = self.req_head.val().request;
+        self.req_legal.next =
+            self.requests.out_valid.val() & !self.req_head.val().dropped & !self.req_head.val().illegal;
         self.query_page.next = self.req.val().page;
         self.pass.next = self.drain.q.val() == DrainState::Pass;
         self.start_pass.next = !self.pass.val() & self.drains.val().any() & !self.asks.q.val();
         self.deferred_room.next = self.deferred.count.val() < 32;
-        self.req_plain.next = self.requests.out_valid.val()
-            & !self.req_dropped.val()
-            & !self.req_illegal.val()
-            & self.req.val().decodes
-            & self.regions.req_head.val().plain;
-        self.req_offer.next = self.requests.out_valid.val()
-            & !self.req_dropped.val()
-            & !self.req_illegal.val()
+        self.req_plain.next =
+            self.req_legal.val() & self.req.val().decodes & self.regions.req_head.val().plain;
+        self.req_offer.next = self.req_legal.val()
             & !self.req_plain.val()
             & !self.pass.val()
             & !self.drains.val().any()
             & self.deferred_room.val();
 
         comment!("The request that entered in the cycle before: is its page being recalled?");
-        self.asked.d.next = self.req.val();
-        self.asked_read.next = (self.asked.q.val().opcode == m2s_req::MEM_RD)
-            | (self.asked.q.val().opcode == m2s_req::MEM_RD_DATA);
+        self.asked.d.next = self.req_head.val();
         self.defers.next = self.asks.q.val() & self.query_hit.val() & !self.query_stuck.val();
         self.timed_out.next = self.asks.q.val() & self.query_hit.val() & self.query_stuck.val();
         self.retract.next = self.defers.val();
         self.give_ndr.next = self.defers.val();
-        self.give_drs.next = self.defers.val() & self.asked_read.val();
+        self.give_drs.next = self.defers.val() & self.asked.q.val().reads;
         self.count_deferred.next = self.defers.val();
 
-        comment!("The pass over the deferred queue.");
-        self.waiting.next = self.deferred.out_data.val();
-        self.waiting_context.next = bits::<CONTEXTS>(1) << self.waiting.val().context;
-        self.waiting_serves.next = self.pass.val()
-            & (self.drain_left.q.val() != 0)
-            & (self.waiting_context.val() & self.drain_set.q.val()).any();
-        self.waiting_back.next =
-            self.pass.val() & (self.drain_left.q.val() != 0) & !self.waiting_serves.val();
-        self.waiting_stuck.next = (self.waiting_context.val() & self.stuck.val()).any();
-
-        comment!("Who offers a request slot.");
+        comment!("Who offers a request slot: in a pass, a deferred request that is served.");
+        self.waiting_back.next = self.waits.q.val() & !self.serves.q.val();
+        self.served.next = self.waiting.q.val().request;
         self.chosen.next = self.req.val();
+        self.chosen_reads.next = self.req_head.val().reads;
         self.chosen_stuck.next = false;
         if self.pass.val() {
-            self.chosen.next = self.waiting.val().request;
-            self.chosen_stuck.next = self.waiting_stuck.val();
+            self.chosen.next = self.served.val();
+            self.chosen_reads.next = (self.served.val().opcode == m2s_req::MEM_RD)
+                | (self.served.val().opcode == m2s_req::MEM_RD_DATA);
+            self.chosen_stuck.next = self.serves_stuck.q.val();
         }
-        self.chosen_read.next = (self.chosen.val().opcode == m2s_req::MEM_RD)
-            | (self.chosen.val().opcode == m2s_req::MEM_RD_DATA);
-        self.chosen_valid.next = (self.req_offer.val() | self.waiting_serves.val())
+        self.chosen_valid.next = (self.req_offer.val() | (self.waits.q.val() & self.serves.q.val()))
             & self.ndr_spare.val()
-            & (self.drs_ok.val() | !self.chosen_read.val());
+            & (self.drs_ok.val() | !self.chosen_reads.val());
 
         comment!("RwD: decode and queue.");
         self.rwd_offset.next = self.m2s_rwd.addr.val().get_bits::<40>(12) - self.window_base.val();
@@ -360,37 +379,40 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.rwd.next.meta_value = self.m2s_rwd.meta_value.val();
         self.rwd.next.snp_type = self.m2s_rwd.snp_type.val();
         self.rwd.next.tag = self.m2s_rwd.tag.val();
+        self.rwd_conflict.next = self.m2s_rwd.opcode.val() == m2s_rwd::BI_CONFLICT;
+        self.rwd_known.next = (self.m2s_rwd.opcode.val() == m2s_rwd::MEM_WR)
+            | (self.m2s_rwd.opcode.val() == m2s_rwd::MEM_WR_PTL);
         self.writes.in_data.next.request = self.rwd.val();
-        self.writes.in_data.next.data = self.m2s_rwd.data.val();
-        self.writes.in_data.next.enable = !bits::<64>(0);
+        self.writes.in_data.next.reads = false;
+        self.writes.in_data.next.dropped = false;
+        self.writes.in_data.next.illegal = !self.rwd_conflict.val()
+            & (!self.rwd_known.val()
+                | (self.m2s_rwd.meta_field.val() == 1)
+                | (self.m2s_rwd.meta_field.val() == 2)
+                | ((self.m2s_rwd.meta_field.val() == meta_field::META0_STATE)
+                    & (self.m2s_rwd.meta_value.val() == 1))
+                | self.m2s_rwd.snp_type.val().get_bit(2));
+        self.write_enable.next = !bits::<64>(0);
         if self.m2s_rwd.opcode.val() == m2s_rwd::MEM_WR_PTL {
-            self.writes.in_data.next.enable = self.m2s_rwd.be.val();
+            self.write_enable.next = self.m2s_rwd.be.val();
         }
+        self.write_data.in_valid.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
+        self.write_data.in_data.next = bit_cast::<576, 512>(self.m2s_rwd.data.val())
+            | (bit_cast::<576, 64>(self.write_enable.val()) << 512);
         self.count_rwd.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
 
         comment!("RwD: the head of the queue.");
-        self.write.next = self.writes.out_data.val();
-        self.rwd_head.next = self.write.val().request;
-        self.rwd_conflict.next = self.rwd_head.val().opcode == m2s_rwd::BI_CONFLICT;
-        self.rwd_known.next = (self.rwd_head.val().opcode == m2s_rwd::MEM_WR)
-            | (self.rwd_head.val().opcode == m2s_rwd::MEM_WR_PTL);
-        self.rwd_illegal.next = !self.rwd_conflict.val()
-            & (!self.rwd_known.val()
-                | (self.rwd_head.val().meta_field == 1)
-                | (self.rwd_head.val().meta_field == 2)
-                | ((self.rwd_head.val().meta_field == meta_field::META0_STATE)
-                    & (self.rwd_head.val().meta_value == 1))
-                | self.rwd_head.val().snp_type.get_bit(2));
-        self.rwd_plain.next = self.writes.out_valid.val()
-            & !self.rwd_illegal.val()
-            & !self.rwd_conflict.val()
+        self.rwd_head.next = self.writes.out_data.val().request;
+        self.conflict_head.next = self.rwd_head.val().opcode == m2s_rwd::BI_CONFLICT;
+        self.rwd_legal.next = self.writes.out_valid.val() & !self.writes.out_data.val().illegal;
+        self.rwd_plain.next = self.rwd_legal.val()
+            & !self.conflict_head.val()
             & self.rwd_head.val().decodes
             & self.regions.rwd_head.val().plain;
-        self.rwd_offer.next = self.writes.out_valid.val()
-            & !self.rwd_illegal.val()
+        self.rwd_offer.next = self.rwd_legal.val()
             & !self.rwd_plain.val()
             & self.ndr_ok.val()
-            & (self.place_valid.val() | self.rwd_conflict.val());
+            & (self.place_valid.val() | self.conflict_head.val());
 
         comment!(
             "Lines of plain regions. A request leaves places for answers to the slot that may enter in the same cycle, and to a write."
@@ -408,7 +430,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.regions.rwd_accept.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
         self.regions.rwd_region.next = self.rwd_offset.val().get_bits::<GROUP_BITS>(9);
         self.plain_req_valid.next =
-            self.req_plain.val() & self.ndr_room.val() & (self.drs_spare.val() | !self.req_read.val());
+            self.req_plain.val() & self.ndr_room.val() & (self.drs_spare.val() | !self.req_head.val().reads);
         self.plain_req.next = self.req.val();
         self.plain_req_entry.next = self.regions.req_head.val();
         self.plain_rwd_valid.next = self.rwd_plain.val() & self.ndr_ok.val() & self.place_valid.val();
@@ -449,82 +471,99 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
 
         comment!("The slot that enters.");
         self.slot_valid.next = self.granted.val().any();
-        self.slot.next.kind = slot_kind::REQ.into();
-        self.slot.next.page = self.chosen.val().page;
-        self.slot.next.line = self.chosen.val().line;
-        self.slot.next.decodes = self.chosen.val().decodes;
-        self.slot.next.timed_out = self.chosen_stuck.val();
-        self.slot.next.opcode = self.chosen.val().opcode;
-        self.slot.next.meta_field = self.chosen.val().meta_field;
-        self.slot.next.meta_value = self.chosen.val().meta_value;
-        self.slot.next.snp_type = self.chosen.val().snp_type;
-        self.slot.next.tag = self.chosen.val().tag;
-        self.slot.next.flags = 0.into();
-        self.slot.next.recalled = false;
-        self.slot.next.context = 0.into();
-        self.slot.next.frame = 0.into();
-        self.slot.next.mask = 0.into();
-        self.slot.next.data = self.place.val();
-        if self.write_granted.val() {
-            self.slot.next.kind = slot_kind::WRITE.into();
-            if self.rwd_conflict.val() {
-                self.slot.next.kind = slot_kind::CONFLICT.into();
-            }
-            self.slot.next.page = self.rwd_head.val().page;
-            self.slot.next.line = self.rwd_head.val().line;
-            self.slot.next.decodes = self.rwd_head.val().decodes;
-            self.slot.next.timed_out = false;
-            self.slot.next.opcode = self.rwd_head.val().opcode;
-            self.slot.next.meta_field = self.rwd_head.val().meta_field;
-            self.slot.next.meta_value = self.rwd_head.val().meta_value;
-            self.slot.next.snp_type = self.rwd_head.val().snp_type;
-            self.slot.next.tag = self.rwd_head.val().tag;
+        self.write_slot.next.kind = slot_kind::WRITE.into();
+        if self.conflict_head.val() {
+            self.write_slot.next.kind = slot_kind::CONFLICT.into();
         }
-        if self.granted.val().get_bit(2) {
-            self.slot.next = self.page_slot.val();
-        }
-        if self.granted.val().get_bit(3) {
-            self.slot.next = self.fill_slot.val();
-        }
-        if self.granted.val().get_bit(4) {
-            self.slot.next = self.replay_slot.val();
-        }
+        self.write_slot.next.page = self.rwd_head.val().page;
+        self.write_slot.next.line = self.rwd_head.val().line;
+        self.write_slot.next.decodes = self.rwd_head.val().decodes;
+        self.write_slot.next.timed_out = false;
+        self.write_slot.next.opcode = self.rwd_head.val().opcode;
+        self.write_slot.next.meta_field = self.rwd_head.val().meta_field;
+        self.write_slot.next.meta_value = self.rwd_head.val().meta_value;
+        self.write_slot.next.snp_type = self.rwd_head.val().snp_type;
+        self.write_slot.next.tag = self.rwd_head.val().tag;
+        self.write_slot.next.flags = 0.into();
+        self.write_slot.next.recalled = false;
+        self.write_slot.next.context = 0.into();
+        self.write_slot.next.frame = 0.into();
+        self.write_slot.next.mask = 0.into();
+        self.write_slot.next.data = self.place.val();
+        self.request_slot.next.kind = slot_kind::REQ.into();
+        self.request_slot.next.page = self.chosen.val().page;
+        self.request_slot.next.line = self.chosen.val().line;
+        self.request_slot.next.decodes = self.chosen.val().decodes;
+        self.request_slot.next.timed_out = self.chosen_stuck.val();
+        self.request_slot.next.opcode = self.chosen.val().opcode;
+        self.request_slot.next.meta_field = self.chosen.val().meta_field;
+        self.request_slot.next.meta_value = self.chosen.val().meta_value;
+        self.request_slot.next.snp_type = self.chosen.val().snp_type;
+        self.request_slot.next.tag = self.chosen.val().tag;
+        self.request_slot.next.flags = 0.into();
+        self.request_slot.next.recalled = false;
+        self.request_slot.next.context = 0.into();
+        self.request_slot.next.frame = 0.into();
+        self.request_slot.next.mask = 0.into();
+        self.request_slot.next.data = 0.into();
+        self.pick.grant.next = self.granted.val();
+        self.pick.offered[0].next = self.write_slot.val();
+        self.pick.offered[1].next = self.request_slot.val();
+        self.pick.offered[2].next = self.page_slot.val();
+        self.pick.offered[3].next = self.fill_slot.val();
+        self.pick.offered[4].next = self.replay_slot.val();
+        self.slot.next = self.pick.slot.val();
         self.slot_entry.next.replay = self.granted.val().get_bit(4);
         self.slot_entry.next.fill = self.granted.val().get_bit(3) & self.fill_entry.val().fill;
         self.slot_entry.next.pass = self.granted.val().get_bit(3) & self.fill_entry.val().pass;
         self.slot_entry.next.entry = self.fill_entry.val().entry;
         self.take_ndr.next = self.write_granted.val() | self.request_granted.val();
-        self.take_drs.next = self.request_granted.val() & self.chosen_read.val();
-        self.take_drs_plain.next = self.plain_req_taken.val() & self.req_read.val();
-        self.write_enters.next = self.write_granted.val() & !self.rwd_conflict.val();
+        self.take_drs.next = self.request_granted.val() & self.chosen_reads.val();
+        self.take_drs_plain.next = self.plain_req_taken.val() & self.req_head.val().reads;
+        self.write_enters.next = self.write_granted.val() & !self.conflict_head.val();
         self.data_valid.next = self.write_enters.val() | self.plain_rwd_taken.val();
-        self.data.next = bit_cast::<576, 512>(self.write.val().data)
-            | (bit_cast::<576, 64>(self.write.val().enable) << 512);
+        self.data.next = self.write_data.out_data.val();
 
         comment!("What leaves the queues.");
-        self.rwd_goes.next = (self.write_granted.val() | self.rwd_illegal.val() | self.plain_rwd_taken.val())
-            & self.writes.out_valid.val();
+        self.rwd_goes.next =
+            (self.write_granted.val() | self.writes.out_data.val().illegal | self.plain_rwd_taken.val())
+                & self.writes.out_valid.val();
         self.writes.out_ready.next = self.rwd_goes.val();
+        self.write_data.out_ready.next = self.rwd_goes.val();
         self.req_goes.next = ((self.request_granted.val() & !self.pass.val())
             | self.plain_req_taken.val()
-            | self.req_illegal.val()
-            | self.req_dropped.val())
+            | self.req_head.val().illegal
+            | self.req_head.val().dropped)
             & self.requests.out_valid.val();
         self.requests.out_ready.next = self.req_goes.val();
         self.regions.req_pop.next = self.req_goes.val();
         self.regions.rwd_pop.next = self.rwd_goes.val();
-        self.illegal.next = (self.requests.out_valid.val() & self.req_illegal.val())
-            | (self.writes.out_valid.val() & self.rwd_illegal.val());
+        self.illegal.next = (self.requests.out_valid.val() & self.req_head.val().illegal)
+            | (self.writes.out_valid.val() & self.writes.out_data.val().illegal);
         self.deferred.in_valid.next = self.defers.val() | self.waiting_back.val();
         self.deferred.in_data.next.context = self.query_context.val();
-        self.deferred.in_data.next.request = self.asked.q.val();
+        self.deferred.in_data.next.request = self.asked.q.val().request;
         if self.waiting_back.val() {
-            self.deferred.in_data.next = self.waiting.val();
+            self.deferred.in_data.next = self.waiting.q.val();
         }
-        self.last_entry.next = (self.request_granted.val() & self.pass.val()) | self.waiting_back.val();
-        self.deferred.out_ready.next = self.last_entry.val();
 
-        comment!("The pass: count what was there at its start.");
+        comment!("The pass: as many as were there at its start, one at a time served or put back.");
+        self.waiting_ends.next = (self.request_granted.val() & self.pass.val()) | self.waiting_back.val();
+        self.waiting_next.next = self.pass.val()
+            & (self.drain_left.q.val() != 0)
+            & (!self.waits.q.val() | self.waiting_ends.val());
+        self.deferred.out_ready.next = self.waiting_next.val();
+        self.oldest.next = self.deferred.out_data.val();
+        self.oldest_context.next = bits::<CONTEXTS>(1) << self.oldest.val().context;
+        if self.waiting_next.val() {
+            self.waits.d.next = true;
+            self.waiting.d.next = self.oldest.val();
+            self.serves.d.next = (self.oldest_context.val() & self.drain_set.q.val()).any();
+            self.serves_stuck.d.next = (self.oldest_context.val() & self.stuck.val()).any();
+            self.drain_left.d.next = self.drain_left.q.val() - 1;
+        } else if self.waiting_ends.val() {
+            self.waits.d.next = false;
+        }
         self.drained.next = 0.into();
         match self.drain.q.val() {
             DrainState::Idle => {
@@ -535,11 +574,9 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
                 }
             }
             DrainState::Pass => {
-                if self.drain_left.q.val() == 0 {
+                if (self.drain_left.q.val() == 0) & !self.waits.q.val() {
                     self.drain.d.next = DrainState::Idle;
                     self.drained.next = self.drain_set.q.val();
-                } else if self.last_entry.val() {
-                    self.drain_left.d.next = self.drain_left.q.val() - 1;
                 }
             }
             _ => {

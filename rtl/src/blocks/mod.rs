@@ -36,6 +36,7 @@ pub mod row_update;
 pub mod sim_top;
 pub mod slot_arbiter;
 pub mod slot_gate;
+pub mod slot_pick;
 pub mod snoop_picker;
 #[allow(missing_docs)]
 pub mod spool;

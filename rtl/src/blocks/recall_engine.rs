@@ -422,7 +422,7 @@ impl Logic for RecallEngine {
             & self.snoop.in_ready.val()
             & !self.filling.val();
         self.send_any.next = self.send.val() | self.resend.val();
-        self.last.next = (self.send.val() & !self.picker.rest.val().any()) | self.skip.val();
+        self.last.next = (self.send.val() & !self.picker.more.val()) | self.skip.val();
         self.again.out_ready.next = self.resend.val();
         self.tags.out_ready.next = self.send.val();
         self.work.out_ready.next = !self.work_valid.q.val() | self.last.val();

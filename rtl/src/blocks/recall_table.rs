@@ -17,7 +17,7 @@
 //! context costs a page register with two comparators and 13 bits.
 //!
 //! # Timing
-//! Given to started: 2 cycles; started to offer: 2; last answer to the second offer: 3; committed to free: 2, to started anew: 4.
+//! Given to started: 2 cycles; started to offer: 3; last answer to the second offer: 4; committed to free: 2, to started anew: 4.
 //! One start, one offer, one end of a recall per cycle. A query is answered a cycle later. A recall times out between RECALL_TIMEOUT and 9/8 of it, some cycles later if others do too.
 
 use super::lowest_set::LowestSet;
@@ -141,6 +141,11 @@ pub struct RecallTable {
     age3: Reg<Contexts>,
     tick_timer: Reg<Bits<29>>,
     ready_turn: Reg<Bit>,
+    offering: Reg<Bit>,
+    offer_context_r: Reg<Bits<CONTEXT_BITS>>,
+    offer_job_r: Reg<JobBits>,
+    offer_recalled_r: Reg<Bit>,
+    offer_lines_r: Reg<LineMask>,
 
     job: Signal<Local, JobBits>,
     found: Signal<Local, Contexts>,
@@ -176,6 +181,7 @@ pub struct RecallTable {
     carry2: Signal<Local, Contexts>,
     carry3: Signal<Local, Contexts>,
     offer_ready: Signal<Local, Bit>,
+    offer_next: Signal<Local, Bit>,
     offered: Signal<Local, Bits<CONTEXT_BITS>>,
 }
 
@@ -207,7 +213,12 @@ impl Logic for RecallTable {
             age2,
             age3,
             tick_timer,
-            ready_turn
+            ready_turn,
+            offering,
+            offer_context_r,
+            offer_job_r,
+            offer_recalled_r,
+            offer_lines_r
         );
         self.incoming.clk.next = self.clk.val();
         self.incoming.rst.next = self.rst.val();
@@ -309,18 +320,24 @@ impl Logic for RecallTable {
         if self.offer_ready.val() {
             self.offered.next = self.ready.out_data.val();
         }
-        self.ready.out_ready.next = self.granted.val() & self.offer_ready.val();
-        self.fresh.out_ready.next = self.granted.val() & !self.offer_ready.val();
-        if self.granted.val() {
-            self.ready_turn.d.next = !self.offer_ready.val();
-        }
+        self.offer_next.next = !self.offering.q.val() | self.granted.val();
+        self.ready.out_ready.next = self.offer_next.val() & self.offer_ready.val();
+        self.fresh.out_ready.next = self.offer_next.val() & !self.offer_ready.val();
         self.jobs.read_address.next = self.offered.val();
         self.lines.read_address.next = self.offered.val();
-        self.offer_valid.next = self.ready.out_valid.val() | self.fresh.out_valid.val();
-        self.offer_context.next = self.offered.val();
-        self.offer_job.next = self.jobs.read_data.val();
-        self.offer_recalled.next = self.recalled.q.val().get_bit(self.offered.val().index());
-        self.offer_lines.next = self.lines.read_data.val();
+        if self.offer_next.val() {
+            self.offering.d.next = self.ready.out_valid.val() | self.fresh.out_valid.val();
+            self.offer_context_r.d.next = self.offered.val();
+            self.offer_job_r.d.next = self.jobs.read_data.val();
+            self.offer_recalled_r.d.next = self.recalled.q.val().get_bit(self.offered.val().index());
+            self.offer_lines_r.d.next = self.lines.read_data.val();
+            self.ready_turn.d.next = !self.offer_ready.val();
+        }
+        self.offer_valid.next = self.offering.q.val();
+        self.offer_context.next = self.offer_context_r.q.val();
+        self.offer_job.next = self.offer_job_r.q.val();
+        self.offer_recalled.next = self.offer_recalled_r.q.val();
+        self.offer_lines.next = self.offer_lines_r.q.val();
 
         comment!("Committed: lines must be recalled, or the slot is done.");
         self.committed_bit.next = 0.into();

@@ -67,10 +67,13 @@ pub struct SlotArbiter<const SETS: usize> {
     free: Signal<Local, Bits<5>>,
     crowded: Signal<Local, Bits<5>>,
     stands: Signal<Local, Bits<5>>,
+    own_turn: Signal<Local, Bit>,
     share: Signal<Local, Bit>,
-    eligible: Signal<Local, Bits<5>>,
+    enters: Signal<Local, Bits<5>>,
+    before: [Signal<Local, Bits<5>>; 5],
     granted: Signal<Local, Bits<5>>,
     granted_row: Signal<Local, Bit>,
+    set_of: [Signal<Local, Bits<SETS>>; 5],
     granted_set: Signal<Local, Bits<SETS>>,
     claim_stands: Signal<Local, Bit>,
     claimants: Signal<Local, Bits<5>>,
@@ -103,10 +106,13 @@ impl<const SETS: usize> Default for SlotArbiter<SETS> {
             free: Signal::default(),
             crowded: Signal::default(),
             stands: Signal::default(),
+            own_turn: Signal::default(),
             share: Signal::default(),
-            eligible: Signal::default(),
+            enters: Signal::default(),
+            before: Default::default(),
             granted: Signal::default(),
             granted_row: Signal::default(),
+            set_of: Default::default(),
             granted_set: Signal::default(),
             claim_stands: Signal::default(),
             claimants: Signal::default(),
@@ -161,53 +167,49 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         if self.enter.val() {
             self.turn.d.next = self.turn.q.val() + 1;
         }
-        self.share.next = (self.turn.q.val() == 0)
-            | self.due.q.val()
-            | self.claim.q.val().get_bit(2)
-            | ((self.free.val() & bits::<5>(0x1b)) == 0);
-        self.eligible.next = self.free.val();
-        if !self.share.val() {
-            self.eligible.next = self.free.val() & bits::<5>(0x1b);
-        }
-        if !self.enter.val() {
-            self.eligible.next = 0.into();
-        }
+        self.own_turn.next = (self.turn.q.val() == 0) | self.due.q.val() | self.claim.q.val().get_bit(2);
+        self.share.next = self.own_turn.val() | ((self.free.val() & bits::<5>(0x1b)) == 0);
 
-        comment!("The one that nobody else precedes.");
+        comment!("The one that nobody else precedes. A page slot without a turn precedes nobody.");
+        self.enters.next = 0.into();
+        if self.enter.val() {
+            self.enters.next = self.free.val();
+        }
+        for i in 0..5 {
+            self.before[i].next = !self.older[i].q.val();
+            if !self.own_turn.val() {
+                self.before[i].next = !self.older[i].q.val() & bits::<5>(0x1b);
+            }
+        }
         self.granted.next = bits::<5>(0)
-            .replace_bit(
-                0,
-                self.eligible.val().get_bit(0) & !(self.eligible.val() & !self.older[0].q.val()).any(),
-            )
-            .replace_bit(
-                1,
-                self.eligible.val().get_bit(1) & !(self.eligible.val() & !self.older[1].q.val()).any(),
-            )
+            .replace_bit(0, self.enters.val().get_bit(0) & !(self.free.val() & self.before[0].val()).any())
+            .replace_bit(1, self.enters.val().get_bit(1) & !(self.free.val() & self.before[1].val()).any())
             .replace_bit(
                 2,
-                self.eligible.val().get_bit(2) & !(self.eligible.val() & !self.older[2].q.val()).any(),
+                self.enters.val().get_bit(2)
+                    & self.share.val()
+                    & !(self.free.val() & self.before[2].val()).any(),
             )
-            .replace_bit(
-                3,
-                self.eligible.val().get_bit(3) & !(self.eligible.val() & !self.older[3].q.val()).any(),
-            )
-            .replace_bit(
-                4,
-                self.eligible.val().get_bit(4) & !(self.eligible.val() & !self.older[4].q.val()).any(),
-            );
+            .replace_bit(3, self.enters.val().get_bit(3) & !(self.free.val() & self.before[3].val()).any())
+            .replace_bit(4, self.enters.val().get_bit(4) & !(self.free.val() & self.before[4].val()).any());
         self.grant.next = self.granted.val();
         self.due.d.next = (self.due.q.val() | (self.turn.q.val() == 0)) & !self.granted.val().get_bit(2);
         self.granted_row.next = (self.granted.val() & self.rows.val()).any();
-        self.granted_set.next = 0.into();
         for i in 0..5 {
             self.older[i].clock.next = self.clk.val();
             self.older[i].reset.next = self.rst.val();
             self.older[i].d.next = self.older[i].q.val() | self.granted.val();
+            self.set_of[i].next = 0.into();
             if self.granted.val().get_bit(i) {
                 self.older[i].d.next = self.granted.val();
-                self.granted_set.next = self.gates[i].set.val();
+                self.set_of[i].next = self.gates[i].set.val();
             }
         }
+        self.granted_set.next = self.set_of[0].val()
+            | self.set_of[1].val()
+            | self.set_of[2].val()
+            | self.set_of[3].val()
+            | self.set_of[4].val();
 
         comment!("What is in the pipeline.");
         self.past_valid.d.next =

@@ -233,6 +233,19 @@ pub struct RequestBits {
     pub tag: Bits<16>,
 }
 
+/// A message at the head of its queue, and what its opcode and meta bits make of it.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct HeadBits {
+    /// The message without its data.
+    pub request: RequestBits,
+    /// It is answered on DRS.
+    pub reads: Bit,
+    /// It is dropped: MemSpecRd.
+    pub dropped: Bit,
+    /// It is dropped and reported.
+    pub illegal: Bit,
+}
+
 /// A deferred request: which recall context it waits for.
 #[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
 pub struct DeferredBits {
@@ -240,17 +253,6 @@ pub struct DeferredBits {
     pub context: Bits<CONTEXT_BITS>,
     /// The request.
     pub request: RequestBits,
-}
-
-/// A request with data, its address decoded.
-#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
-pub struct WriteBits {
-    /// The message without its data.
-    pub request: RequestBits,
-    /// The line.
-    pub data: Bits<512>,
-    /// Byte enables.
-    pub enable: Bits<64>,
 }
 
 /// A response without data.

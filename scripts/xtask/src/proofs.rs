@@ -155,7 +155,12 @@ pub fn all() -> Vec<Proof> {
                     "(|(near & past_row)) || ",
                     "",
                 ),
-                change("grants without enter", "tideline_slot_arbiter", "if (!enter) eligible = 5'd0;", ""),
+                change(
+                    "grants without enter",
+                    "tideline_slot_arbiter",
+                    "if (enter) enters = free;",
+                    "enters = free;",
+                ),
                 change(
                     "turns pass without enter",
                     "tideline_slot_arbiter",
@@ -410,6 +415,24 @@ pub fn all() -> Vec<Proof> {
                     "tideline_plain_path",
                     "assign takes_req = req_valid && !pipeline_valid &&",
                     "assign takes_req = req_valid &&",
+                ),
+                change(
+                    "a request that is taken back keeps its credit",
+                    "tideline_coherence_snooper",
+                    "assign give_ndr = defers;",
+                    "assign give_ndr = 1'b0;",
+                ),
+                change(
+                    "a read that is taken back keeps its credit",
+                    "tideline_coherence_snooper",
+                    "assign give_drs = defers && ",
+                    "assign give_drs = 1'b0 && ",
+                ),
+                change(
+                    "a request that is taken back goes on",
+                    "tideline_descriptor_pipeline",
+                    "assign valid_2_d = valid_1_q && !retract;",
+                    "assign valid_2_d = valid_1_q;",
                 ),
                 change(
                     "a replay takes a credit",

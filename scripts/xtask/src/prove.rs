@@ -133,7 +133,7 @@ fn sizes() -> String {
         ("RESULT", ResultBits::descriptor()),
         ("VERDICT", VerdictBits::descriptor()),
         ("ORDER", WriteOrderBits::descriptor()),
-        ("WRITE", WriteBits::descriptor()),
+        ("HEAD", HeadBits::descriptor()),
         ("TAG", TagBits::descriptor()),
         ("REQUEST", RequestBits::descriptor()),
         ("ADDRESS", AxiWriteBits::descriptor()),

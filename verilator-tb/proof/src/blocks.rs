@@ -42,6 +42,7 @@ macro_rules! for_each_block {
             responder: responder::Responder;
             slot_arbiter: slot_arbiter::SlotArbiter<2>;
             slot_gate: slot_gate::SlotGate<2>;
+            slot_pick: slot_pick::SlotPick;
             snoop_picker: snoop_picker::SnoopPicker;
             spool: spool::Spool, long_results;
             summary: summary::Summary;
