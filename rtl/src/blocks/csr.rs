@@ -70,6 +70,9 @@ pub struct Csr {
     accept_write: Signal<Local, Bit>,
     accept_read: Signal<Local, Bit>,
     whole: Signal<Local, Bit>,
+    read_now: Signal<Local, Bits<32>>,
+    selected: [Signal<Local, Bits<32>>; REGISTER_COUNT],
+    gathered: [Signal<Local, Bits<32>>; REGISTER_COUNT + 1],
 }
 
 fn constants<T: Synth>(f: impl Fn(&Register) -> T) -> [Constant<T>; REGISTER_COUNT] {
@@ -104,6 +107,9 @@ impl Default for Csr {
             accept_write: Signal::default(),
             accept_read: Signal::default(),
             whole: Signal::default(),
+            read_now: Signal::default(),
+            selected: std::array::from_fn(|_| Signal::default()),
+            gathered: std::array::from_fn(|_| Signal::default()),
         }
     }
 }
@@ -134,7 +140,6 @@ impl Logic for Csr {
         self.s_axil.arready.next = self.accept_read.val();
         if self.accept_read.val() {
             self.read_pending.d.next = true;
-            self.read_data.d.next = 0.into();
         } else if self.s_axil.rready.val() {
             self.read_pending.d.next = false;
         }
@@ -142,6 +147,8 @@ impl Logic for Csr {
         self.s_axil.rdata.next = self.read_data.q.val();
         self.s_axil.rresp.next = 0.into();
 
+        comment!("What is read is ored together: one after the other would be a long way.");
+        self.gathered[0].next = 0.into();
         for i in 0..REGISTER_COUNT {
             self.values[i].clock.next = self.clk.val();
             self.values[i].reset.next = self.rst.val();
@@ -160,9 +167,15 @@ impl Logic for Csr {
             if self.clear.val() & self.cleared[i].val() {
                 self.values[i].d.next = self.reset[i].val();
             }
-            if self.accept_read.val() & (self.s_axil.araddr.val() == self.offset[i].val()) {
-                self.read_data.d.next = self.values[i].q.val();
+            self.selected[i].next = 0.into();
+            if self.s_axil.araddr.val() == self.offset[i].val() {
+                self.selected[i].next = self.values[i].q.val();
             }
+            self.gathered[i + 1].next = self.gathered[i].val() | self.selected[i].val();
+            self.read_now.next = self.gathered[i + 1].val();
+        }
+        if self.accept_read.val() {
+            self.read_data.d.next = self.read_now.val();
         }
     }
 }

@@ -3,6 +3,7 @@
 //! # Timing
 //! Combinational: one carry chain, then six 32-input ORs.
 
+use super::one_hot::OneHot;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 
@@ -17,6 +18,7 @@ pub struct LowestSet {
     pub one_hot: Signal<Out, Bits<64>>,
     /// Its index; 0 if there is none.
     pub index: Signal<Out, Bits<6>>,
+    encode: OneHot,
     low: Signal<Local, Bits<64>>,
 }
 
@@ -27,12 +29,7 @@ impl Logic for LowestSet {
         self.low.next = self.mask.val() & (!self.mask.val() + 1);
         self.any.next = self.mask.val().any();
         self.one_hot.next = self.low.val();
-        self.index.next = bits::<6>(0)
-            .replace_bit(0, (self.low.val() & bits::<64>(0xaaaa_aaaa_aaaa_aaaa_u64)).any())
-            .replace_bit(1, (self.low.val() & bits::<64>(0xcccc_cccc_cccc_cccc_u64)).any())
-            .replace_bit(2, (self.low.val() & bits::<64>(0xf0f0_f0f0_f0f0_f0f0_u64)).any())
-            .replace_bit(3, (self.low.val() & bits::<64>(0xff00_ff00_ff00_ff00_u64)).any())
-            .replace_bit(4, (self.low.val() & bits::<64>(0xffff_0000_ffff_0000_u64)).any())
-            .replace_bit(5, (self.low.val() & bits::<64>(0xffff_ffff_0000_0000_u64)).any());
+        self.encode.mask.next = self.low.val();
+        self.index.next = self.encode.index.val();
     }
 }

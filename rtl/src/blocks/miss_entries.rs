@@ -4,16 +4,21 @@
 //! A diverted slot is chained to the entry of its page, or takes a free one. Each queue of the miss unit (`fetch`, `fill`,
 //! `replay`, `done`) names the entry at its head and sees what it holds.
 //!
+//! The slots of an entry form a chain through the miss unit's store; the entry knows the first and the last. The first one is
+//! written when it comes, or when one before it leaves; so there are two memories for it, and a bit says which one counts.
+//!
 //! # Timing
-//! Combinational outputs; changes show in the next cycle.
+//! Combinational outputs; changes show in the next cycle. The entry that is taken next is chosen ahead: the first one a cycle
+//! after reset.
 
-use super::miss_entry::MissEntry;
+use super::lowest_set::LowestSet;
+use super::one_hot::OneHot;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
 
 /// The entries of the miss unit.
-#[derive(Clone, Debug, LogicBlock)]
+#[derive(Clone, Debug, Default, LogicBlock)]
 pub struct MissEntries {
     /// The clock.
     pub clk: Signal<In, Clock>,
@@ -73,114 +78,163 @@ pub struct MissEntries {
     /// It becomes free.
     pub done_close: Signal<In, Bit>,
 
-    entries: [MissEntry; 64],
-    found_entry: Signal<Local, Bits<ENTRY_BITS>>,
-    free_now: Signal<Local, Bits<ENTRY_BITS>>,
-    appends: Signal<Local, Bit>,
+    pages: Cam<Page, ENTRY_BITS, ENTRIES>,
+    fetch_pages: LutRam<Page, ENTRY_BITS>,
+    fill_pages: LutRam<Page, ENTRY_BITS>,
+    tails: LutRam<Bits<CHAIN_BITS>, ENTRY_BITS>,
+    replay_tails: LutRam<Bits<CHAIN_BITS>, ENTRY_BITS>,
+    fill_heads: LutRam<Bits<CHAIN_BITS>, ENTRY_BITS>,
+    replay_heads: LutRam<Bits<CHAIN_BITS>, ENTRY_BITS>,
+    popped_heads: LutRam<Bits<CHAIN_BITS>, ENTRY_BITS>,
+    found_one: OneHot,
+    next_spare: LowestSet,
+    valid: Reg<Entries>,
+    passes: Reg<Entries>,
+    empty: Reg<Entries>,
+    popped: Reg<Entries>,
+    spare: Reg<Entries>,
+    spare_index: Reg<Bits<ENTRY_BITS>>,
+    matches: Signal<Local, Entries>,
     allocates: Signal<Local, Bit>,
-}
-
-impl Default for MissEntries {
-    fn default() -> Self {
-        Self {
-            clk: Signal::default(),
-            rst: Signal::default(),
-            miss_valid: Signal::default(),
-            miss_page: Signal::default(),
-            miss_place: Signal::default(),
-            miss_may_pass: Signal::default(),
-            found: Signal::default(),
-            found_tail: Signal::default(),
-            free_entry: Signal::default(),
-            look_page: Signal::default(),
-            look_waits: Signal::default(),
-            fetch_entry: Signal::default(),
-            fetch_page: Signal::default(),
-            fill_entry: Signal::default(),
-            fill_page: Signal::default(),
-            fill_head: Signal::default(),
-            fill_passes: Signal::default(),
-            take: Signal::default(),
-            replay_entry: Signal::default(),
-            replay_head: Signal::default(),
-            replay_last: Signal::default(),
-            pop: Signal::default(),
-            next_place: Signal::default(),
-            replayed: Signal::default(),
-            replayed_entry: Signal::default(),
-            done_entry: Signal::default(),
-            done_empty: Signal::default(),
-            done_close: Signal::default(),
-            entries: std::array::from_fn(|_| MissEntry::default()),
-            found_entry: Signal::default(),
-            free_now: Signal::default(),
-            appends: Signal::default(),
-            allocates: Signal::default(),
-        }
-    }
+    entry: Signal<Local, Bits<ENTRY_BITS>>,
+    append_bit: Signal<Local, Entries>,
+    allocate_bit: Signal<Local, Entries>,
+    pass_bit: Signal<Local, Entries>,
+    take_bit: Signal<Local, Entries>,
+    pop_bit: Signal<Local, Entries>,
+    replayed_bit: Signal<Local, Entries>,
+    done_bit: Signal<Local, Entries>,
+    first: Signal<Local, Bit>,
+    first_bit: Signal<Local, Entries>,
+    replay_first: Signal<Local, Bits<CHAIN_BITS>>,
 }
 
 impl Logic for MissEntries {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module miss_entries");
-        self.look_waits.next = false;
-        self.found.next = false;
-        self.found_entry.next = 0.into();
-        self.found_tail.next = 0.into();
-        self.free_now.next = 0.into();
-        self.fetch_page.next = 0.into();
-        self.fill_page.next = 0.into();
-        self.fill_head.next = 0.into();
-        self.fill_passes.next = false;
-        self.replay_head.next = 0.into();
-        self.replay_last.next = false;
-        self.done_empty.next = false;
-        for i in 0..64 {
-            if self.entries[i].waits.val() {
-                self.look_waits.next = true;
-            }
-            if self.entries[i].matches.val() {
-                self.found.next = true;
-                self.found_entry.next = i.to_bits();
-                self.found_tail.next = self.entries[i].tail.val();
-            }
-            if !self.entries[i].valid.val() {
-                self.free_now.next = i.to_bits();
-            }
-            if self.fetch_entry.val().index() == i {
-                self.fetch_page.next = self.entries[i].page.val();
-            }
-            if self.fill_entry.val().index() == i {
-                self.fill_page.next = self.entries[i].page.val();
-                self.fill_head.next = self.entries[i].head.val();
-                self.fill_passes.next = self.entries[i].passes.val();
-            }
-            if self.replay_entry.val().index() == i {
-                self.replay_head.next = self.entries[i].head.val();
-                self.replay_last.next = self.entries[i].last.val();
-            }
-            if self.done_entry.val().index() == i {
-                self.done_empty.next = self.entries[i].empty.val();
-            }
+        dff_setup!(self, clk, valid, passes, empty, popped, spare, spare_index);
+        self.pages.clock.next = self.clk.val();
+        self.fetch_pages.clock.next = self.clk.val();
+        self.fill_pages.clock.next = self.clk.val();
+        self.tails.clock.next = self.clk.val();
+        self.replay_tails.clock.next = self.clk.val();
+        self.fill_heads.clock.next = self.clk.val();
+        self.replay_heads.clock.next = self.clk.val();
+        self.popped_heads.clock.next = self.clk.val();
+
+        comment!("A diverted slot: the entry of its page, or the spare one. At most one entry has a page.");
+        self.pages.key_a.next = self.miss_page.val();
+        self.pages.key_b.next = self.look_page.val();
+        self.matches.next = self.pages.match_a.val() & self.valid.q.val();
+        self.look_waits.next = (self.pages.match_b.val() & self.valid.q.val()).any();
+        self.found_one.mask.next = self.matches.val();
+        self.found.next = self.found_one.any.val();
+        self.allocates.next = self.miss_valid.val() & !self.found_one.any.val();
+        self.free_entry.next = self.spare_index.q.val();
+        self.entry.next = self.spare_index.q.val();
+        if self.found_one.any.val() {
+            self.entry.next = self.found_one.index.val();
         }
-        self.free_entry.next = self.free_now.val();
-        self.appends.next = self.miss_valid.val() & self.found.val();
-        self.allocates.next = self.miss_valid.val() & !self.found.val();
-        for i in 0..64 {
-            self.entries[i].clk.next = self.clk.val();
-            self.entries[i].rst.next = self.rst.val();
-            self.entries[i].page_in.next = self.miss_page.val();
-            self.entries[i].place.next = self.miss_place.val();
-            self.entries[i].may_pass.next = self.miss_may_pass.val();
-            self.entries[i].next_place.next = self.next_place.val();
-            self.entries[i].look_page.next = self.look_page.val();
-            self.entries[i].allocate.next = self.allocates.val() & (self.free_now.val().index() == i);
-            self.entries[i].append.next = self.appends.val() & (self.found_entry.val().index() == i);
-            self.entries[i].pop.next = self.pop.val() & (self.replay_entry.val().index() == i);
-            self.entries[i].take.next = self.take.val() & (self.fill_entry.val().index() == i);
-            self.entries[i].close.next = (self.replayed.val() & (self.replayed_entry.val().index() == i))
-                | (self.done_close.val() & (self.done_entry.val().index() == i));
+        self.append_bit.next = 0.into();
+        if self.miss_valid.val() {
+            self.append_bit.next = self.matches.val();
         }
+        self.allocate_bit.next = 0.into();
+        if self.allocates.val() {
+            self.allocate_bit.next = self.spare.q.val();
+        }
+        self.pass_bit.next = 0.into();
+        if self.miss_may_pass.val() {
+            self.pass_bit.next = self.allocate_bit.val();
+        }
+        self.next_spare.mask.next = !(self.valid.q.val() | self.spare.q.val());
+        if self.allocates.val() | !self.spare.q.val().any() {
+            self.spare.d.next = self.next_spare.one_hot.val();
+            self.spare_index.d.next = self.next_spare.index.val();
+        }
+
+        comment!("What leaves.");
+        self.take_bit.next = 0.into();
+        if self.take.val() {
+            self.take_bit.next = bits::<ENTRIES>(1) << self.fill_entry.val();
+        }
+        self.pop_bit.next = 0.into();
+        if self.pop.val() {
+            self.pop_bit.next = bits::<ENTRIES>(1) << self.replay_entry.val();
+        }
+        self.replayed_bit.next = 0.into();
+        if self.replayed.val() {
+            self.replayed_bit.next = bits::<ENTRIES>(1) << self.replayed_entry.val();
+        }
+        self.done_bit.next = 0.into();
+        if self.done_close.val() {
+            self.done_bit.next = bits::<ENTRIES>(1) << self.done_entry.val();
+        }
+
+        comment!(
+            "It is the first slot of its entry if that is taken, or has none, or loses the only one in this cycle."
+        );
+        self.first.next =
+            self.allocates.val() | (self.append_bit.val() & (self.empty.q.val() | self.take_bit.val())).any();
+        self.first_bit.next = 0.into();
+        if self.first.val() {
+            self.first_bit.next = self.append_bit.val() | self.allocate_bit.val();
+        }
+        self.valid.d.next =
+            (self.valid.q.val() | self.allocate_bit.val()) & !(self.replayed_bit.val() | self.done_bit.val());
+        self.passes.d.next = (self.passes.q.val() & !(self.append_bit.val() | self.take_bit.val()))
+            & !self.allocate_bit.val()
+            | self.pass_bit.val();
+        self.empty.d.next =
+            (self.empty.q.val() | self.take_bit.val()) & !(self.append_bit.val() | self.allocate_bit.val());
+        self.popped.d.next = (self.popped.q.val() | self.pop_bit.val()) & !self.first_bit.val();
+
+        comment!("The memories.");
+        self.pages.write_enable.next = self.allocates.val();
+        self.pages.write_address.next = self.spare_index.q.val();
+        self.pages.write_data.next = self.miss_page.val();
+        self.fetch_pages.write_enable.next = self.allocates.val();
+        self.fetch_pages.write_address.next = self.spare_index.q.val();
+        self.fetch_pages.write_data.next = self.miss_page.val();
+        self.fetch_pages.read_address.next = self.fetch_entry.val();
+        self.fetch_page.next = self.fetch_pages.read_data.val();
+        self.fill_pages.write_enable.next = self.allocates.val();
+        self.fill_pages.write_address.next = self.spare_index.q.val();
+        self.fill_pages.write_data.next = self.miss_page.val();
+        self.fill_pages.read_address.next = self.fill_entry.val();
+        self.fill_page.next = self.fill_pages.read_data.val();
+        self.tails.write_enable.next = self.miss_valid.val();
+        self.tails.write_address.next = self.entry.val();
+        self.tails.write_data.next = self.miss_place.val();
+        self.tails.read_address.next = self.found_one.index.val();
+        self.found_tail.next = self.tails.read_data.val();
+        self.replay_tails.write_enable.next = self.miss_valid.val();
+        self.replay_tails.write_address.next = self.entry.val();
+        self.replay_tails.write_data.next = self.miss_place.val();
+        self.replay_tails.read_address.next = self.replay_entry.val();
+        self.fill_heads.write_enable.next = self.first.val();
+        self.fill_heads.write_address.next = self.entry.val();
+        self.fill_heads.write_data.next = self.miss_place.val();
+        self.fill_heads.read_address.next = self.fill_entry.val();
+        self.fill_head.next = self.fill_heads.read_data.val();
+        self.replay_heads.write_enable.next = self.first.val();
+        self.replay_heads.write_address.next = self.entry.val();
+        self.replay_heads.write_data.next = self.miss_place.val();
+        self.replay_heads.read_address.next = self.replay_entry.val();
+        self.popped_heads.write_enable.next = self.pop.val();
+        self.popped_heads.write_address.next = self.replay_entry.val();
+        self.popped_heads.write_data.next = self.next_place.val();
+        self.popped_heads.read_address.next = self.replay_entry.val();
+
+        comment!("What the queues see of the entries at their heads.");
+        self.fill_passes.next = self.passes.q.val().get_bit(self.fill_entry.val().index());
+        self.done_empty.next = self.empty.q.val().get_bit(self.done_entry.val().index());
+        self.replay_first.next = self.replay_heads.read_data.val();
+        if self.popped.q.val().get_bit(self.replay_entry.val().index()) {
+            self.replay_first.next = self.popped_heads.read_data.val();
+        }
+        self.replay_head.next = self.replay_first.val();
+        self.replay_last.next = self.replay_first.val() == self.replay_tails.read_data.val();
     }
 }

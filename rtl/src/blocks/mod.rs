@@ -19,9 +19,9 @@ pub mod log_ring;
 pub mod lowest_set;
 pub mod memory_port;
 pub mod miss_entries;
-pub mod miss_entry;
 #[allow(missing_docs)]
 pub mod miss_unit;
+pub mod one_hot;
 #[allow(missing_docs)]
 pub mod page_list;
 pub mod plain_path;

@@ -21,6 +21,7 @@
 //! One start, one offer, one end of a recall per cycle. A query is answered a cycle later. A recall times out between RECALL_TIMEOUT and 9/8 of it, some cycles later if others do too.
 
 use super::lowest_set::LowestSet;
+use super::one_hot::OneHot;
 use super::types::*;
 use crate::prim::*;
 use rust_hdl_core::prelude::*;
@@ -114,8 +115,8 @@ pub struct RecallTable {
     fresh: Fifo<Bits<CONTEXT_BITS>, CONTEXT_BITS>,
     ready: Fifo<Bits<CONTEXT_BITS>, CONTEXT_BITS>,
     next_spare: LowestSet,
-    held_page: LowestSet,
-    query_lowest: LowestSet,
+    held_page: OneHot,
+    query_one: OneHot,
     ended_lowest: LowestSet,
     late_lowest: LowestSet,
 
@@ -238,13 +239,13 @@ impl Logic for RecallTable {
         self.queried.d.next = self.pages.match_a.val() & self.held.q.val();
         self.query.next =
             self.queried.q.val() & self.held.q.val() & !(self.draining.q.val() & !self.waits.q.val());
-        self.query_lowest.mask.next = self.query.val();
-        self.query_hit.next = self.query_lowest.any.val();
+        self.query_one.mask.next = self.query.val();
+        self.query_hit.next = self.query_one.any.val();
         self.query_stuck.next = (self.query.val() & self.stuck_r.q.val() & !self.waits.q.val()).any();
-        self.query_context.next = self.query_lowest.index.val();
+        self.query_context.next = self.query_one.index.val();
         self.deferred_bit.next = 0.into();
         if self.deferred.val() {
-            self.deferred_bit.next = self.query_lowest.one_hot.val();
+            self.deferred_bit.next = self.query.val();
         }
         self.stuck.next = self.stuck_r.q.val();
         self.over_now.next = self.stuck_r.q.val() | self.taken_over.q.val() | self.owed.q.val();

@@ -24,6 +24,8 @@ pub type LaneBits = Bits<LANE_BITS>;
 pub type Region = Bits<GROUP_BITS>;
 /// One bit per recall context.
 pub type Contexts = Bits<CONTEXTS>;
+/// One bit per miss entry.
+pub type Entries = Bits<ENTRIES>;
 /// One bit per line of a page.
 pub type LineMask = Bits<64>;
 
@@ -47,6 +49,8 @@ pub const TAG_BITS: usize = 8;
 pub const DATA_BITS: usize = 8;
 /// Address bits of a miss entry.
 pub const ENTRY_BITS: usize = 6;
+/// Miss entries.
+pub const ENTRIES: usize = 1 << ENTRY_BITS;
 /// Address bits of a slot that waits for its descriptor.
 pub const CHAIN_BITS: usize = 7;
 /// Bits of the number of a group of pages.
@@ -73,7 +77,7 @@ const _: () = {
     assert!(1 << TAG_BITS == tideline_abi::geometry::BI_TAGS);
     assert!(1 << DATA_BITS == tideline_abi::geometry::OUTSTANDING_LINES);
     assert!(1 << (PAGE_BITS - GROUP_BITS) == tideline_abi::geometry::REGION_PAGES);
-    assert!(1 << ENTRY_BITS == tideline_abi::geometry::MISS_ENTRIES);
+    assert!(ENTRIES == tideline_abi::geometry::MISS_ENTRIES);
 };
 
 /// What a commit slot is asked to do (`tideline_abi::slot::Slot`), with what its answer needs.

@@ -28,8 +28,8 @@ macro_rules! for_each_block {
             lowest_set: lowest_set::LowestSet;
             memory_port: memory_port::MemoryPort;
             miss_entries: miss_entries::MissEntries;
-            miss_entry: miss_entry::MissEntry;
             miss_unit: miss_unit::MissUnit<2>, misses;
+            one_hot: one_hot::OneHot;
             page_list: page_list::PageList;
             plain_path: plain_path::PlainPath;
             range_walker: range_walker::RangeWalker;
