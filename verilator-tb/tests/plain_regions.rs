@@ -313,5 +313,5 @@ fn slow_descriptors() {
 
 #[test]
 fn every_pace() {
-    regions_come_and_go(RtlConfig::nasty(MachineConfig::default().frames, 2), None, 2, 2..14, 1..2000);
+    regions_come_and_go(RtlConfig::nasty(MachineConfig::default().frames, 2), None, 2, 2..14, 1..4000);
 }

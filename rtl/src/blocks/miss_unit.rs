@@ -20,7 +20,8 @@
 //! left for every slot that may be in the pipeline; `room_low` keeps a quarter of the places for writes.
 //!
 //! # Timing
-//! Diverted slot to read: 2 cycles. Up to 64 pages under way. A page costs two slots: its fill, and one per replay.
+//! Diverted slot to read: 2 cycles. Up to 64 pages under way. A page costs its fill, at most one in two cycles, and a slot per
+//! replay. Both are offered from registers.
 
 use super::miss_entries::MissEntries;
 use super::types::*;
@@ -155,6 +156,13 @@ pub struct MissUnit<const SETS: usize> {
     hold_ages: [Reg<Bits<4>>; 4],
     hold_in: Reg<Bits<2>>,
     hold_out: Reg<Bits<2>>,
+    fill_valid_r: Reg<Bit>,
+    fill_slot_r: Reg<SlotBits>,
+    fill_passes_r: Reg<Bit>,
+    fill_entry_r: Reg<Bits<ENTRY_BITS>>,
+    replay_valid_r: Reg<Bit>,
+    replay_slot_r: Reg<SlotBits>,
+    replay_last_r: Reg<Bit>,
     close_1: Reg<Bit>,
     close_2: Reg<Bit>,
     close_3: Reg<Bit>,
@@ -179,7 +187,9 @@ pub struct MissUnit<const SETS: usize> {
     fetch_waits: Signal<Local, Bit>,
     fetch_issue: Signal<Local, Bit>,
     fill_clash: Signal<Local, Bit>,
-    fill_offer: Signal<Local, Bit>,
+    fill_next: Signal<Local, Bit>,
+    fill_page: Signal<Local, Page>,
+    replay_next: Signal<Local, Bit>,
     hold_free: Signal<Local, Bit>,
     replay_entry: Signal<Local, Bits<ENTRY_BITS>>,
     replay_offer: Signal<Local, Bit>,
@@ -230,6 +240,13 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             close_entry_3,
             close_entry_4,
             close_entry_5,
+            fill_valid_r,
+            fill_slot_r,
+            fill_passes_r,
+            fill_entry_r,
+            replay_valid_r,
+            replay_slot_r,
+            replay_last_r,
             ready,
             clearing,
             clear_next,
@@ -260,7 +277,9 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         for i in 0..4 {
             if self.hold_out.q.val().index() == i {
                 self.replay_entry.next = self.hold_entries[i].q.val();
-                self.replay_offer.next = self.hold_now.val() & self.hold_ages[i].q.val().get_bit(3);
+                self.replay_offer.next = self.hold_now.val()
+                    & self.hold_ages[i].q.val().get_bit(3)
+                    & !(self.replay_valid_r.q.val() & self.replay_last_r.q.val());
             }
         }
 
@@ -286,13 +305,48 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.next.write_address.next = self.entries.found_tail.val();
         self.next.write_data.next = self.places.out_data.val();
 
+        comment!("Fill or pass: with room for what may have to be written back.");
+        self.fill_clash.next = false;
+        for i in 0..4 {
+            if self.hold_r.q.val().get_bit(i)
+                & (self.hold_pages[i].q.val().get_bits::<SETS>(0)
+                    == self.entries.fill_page.val().get_bits::<SETS>(0))
+            {
+                self.fill_clash.next = true;
+            }
+        }
+        self.hold_free.next = !self.hold_r.q.val().get_bit(self.hold_in.q.val().index());
+        self.fill_next.next = self.fetched.out_valid.val()
+            & !self.fill_valid_r.q.val()
+            & !self.replay_offer.val()
+            & (self.victims_used.q.val() < 32)
+            & (self.entries.fill_passes.val() | (self.hold_free.val() & !self.fill_clash.val()));
+        self.fetched.out_ready.next = self.fill_next.val();
+        self.entries.take.next = self.fill_next.val() & self.entries.fill_passes.val();
+        self.fill_valid_r.d.next =
+            self.fill_next.val() | (self.fill_valid_r.q.val() & !self.fill_granted.val());
+        if self.fill_next.val() {
+            self.fill_slot_r.d.next = self.chain.read_data.val();
+            self.fill_slot_r.d.next.page = self.entries.fill_page.val();
+            self.fill_passes_r.d.next = self.entries.fill_passes.val();
+            self.fill_entry_r.d.next = self.fetched.out_data.val();
+        }
+        self.fill_valid.next = self.fill_valid_r.q.val();
+        self.fill_slot.next = self.fill_slot_r.q.val();
+        self.fill_page.next = self.fill_slot_r.q.val().page;
+        self.fill_entry.next.replay = false;
+        self.fill_entry.next.fill = !self.fill_passes_r.q.val();
+        self.fill_entry.next.pass = self.fill_passes_r.q.val();
+        self.fill_entry.next.entry = self.fill_entry_r.q.val();
+
         comment!("Places: filled once after reset, then those of slots that have left.");
         self.fill_places.next = !self.place_count.q.val().get_bit(7);
         if self.fill_places.val() {
             self.place_count.d.next = self.place_count.q.val() + 1;
         }
-        self.frees_place.next =
-            self.replay_granted.val() | (self.fill_granted.val() & self.entries.fill_passes.val());
+        self.replay_next.next =
+            self.replay_offer.val() & (!self.replay_valid_r.q.val() | self.replay_granted.val());
+        self.frees_place.next = self.replay_next.val() | self.entries.take.val();
         self.places.in_valid.next = self.fill_places.val() | self.frees_place.val();
         self.leaving.next = self.entries.fill_head.val();
         if self.replay_offer.val() {
@@ -334,37 +388,19 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.fetched.in_valid.next = self.read_data_valid.val();
         self.fetched.in_data.next = self.fetching.out_data.val();
 
-        comment!("Fill or pass: with room for what may have to be written back.");
-        self.fill_clash.next = false;
-        for i in 0..4 {
-            if self.hold_r.q.val().get_bit(i)
-                & (self.hold_pages[i].q.val().get_bits::<SETS>(0)
-                    == self.entries.fill_page.val().get_bits::<SETS>(0))
-            {
-                self.fill_clash.next = true;
-            }
-        }
-        self.hold_free.next = !self.hold_r.q.val().get_bit(self.hold_in.q.val().index());
-        self.fill_offer.next = self.fetched.out_valid.val()
-            & !self.replay_offer.val()
-            & (self.victims_used.q.val() < 32)
-            & (self.entries.fill_passes.val() | (self.hold_free.val() & !self.fill_clash.val()));
-        self.fill_valid.next = self.fill_offer.val();
-        self.fetched.out_ready.next = self.fill_granted.val();
-        self.fill_slot.next = self.chain.read_data.val();
-        self.fill_slot.next.page = self.entries.fill_page.val();
-        self.fill_entry.next.replay = false;
-        self.fill_entry.next.fill = !self.entries.fill_passes.val();
-        self.fill_entry.next.pass = self.entries.fill_passes.val();
-        self.fill_entry.next.entry = self.fetched.out_data.val();
-
         comment!("A page is held from its fill to its last replay.");
-        self.push_fill.next = self.fill_granted.val() & !self.entries.fill_passes.val();
-        self.replay_valid.next = self.replay_offer.val();
-        self.replay_slot.next = self.chain.read_data.val();
+        self.push_fill.next = self.fill_granted.val() & !self.fill_passes_r.q.val();
+        self.replay_valid_r.d.next =
+            self.replay_next.val() | (self.replay_valid_r.q.val() & !self.replay_granted.val());
+        if self.replay_next.val() {
+            self.replay_slot_r.d.next = self.chain.read_data.val();
+            self.replay_last_r.d.next = self.entries.replay_last.val();
+        }
+        self.replay_valid.next = self.replay_valid_r.q.val();
+        self.replay_slot.next = self.replay_slot_r.q.val();
         self.chain.read_address.next = self.leaving.val();
         self.next.read_address.next = self.entries.replay_head.val();
-        self.close_last.next = self.replay_granted.val() & self.entries.replay_last.val();
+        self.close_last.next = self.replay_granted.val() & self.replay_last_r.q.val();
         self.hold_set.next = 0.into();
         if self.push_fill.val() {
             self.hold_set.next = bits::<4>(1) << self.hold_in.q.val();
@@ -391,8 +427,8 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
                 self.hold_ages[i].d.next = self.hold_ages[i].q.val() + 1;
             }
             if self.hold_set.val().get_bit(i) {
-                self.hold_pages[i].d.next = self.entries.fill_page.val();
-                self.hold_entries[i].d.next = self.fetched.out_data.val();
+                self.hold_pages[i].d.next = self.fill_page.val();
+                self.hold_entries[i].d.next = self.fill_entry_r.q.val();
                 self.hold_ages[i].d.next = 0.into();
             }
             self.hold_page[i].next = self.hold_pages[i].q.val();
@@ -427,8 +463,7 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.entries.miss_place.next = self.places.out_data.val();
         self.entries.miss_may_pass.next = self.may_pass.val();
         self.entries.next_place.next = self.next.read_data.val();
-        self.entries.pop.next = self.replay_granted.val() & !self.entries.replay_last.val();
-        self.entries.take.next = self.fill_granted.val() & self.entries.fill_passes.val();
+        self.entries.pop.next = self.replay_next.val() & !self.entries.replay_last.val();
         self.entries.replayed.next = self.close_5.q.val();
         self.entries.replayed_entry.next = self.close_entry_5.q.val();
         self.entries.done_close.next = self.pass_close.val();

@@ -59,8 +59,7 @@ const FRONT: &str = "tideline_axi_front";
 
 /// Where the front end offers the request with data at the head of its queue.
 const RWD_OFFER: &str =
-    "assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && ndr_ok && (place_valid ||
-            rwd_conflict);";
+    "assign rwd_offer = rwd_legal && !rwd_plain && ndr_ok && (place_valid || conflict_head);";
 
 fn patch(module: &'static str, anchor: &'static str, replacement: impl Into<String>) -> Patch {
     Patch { module, anchor, replacement: replacement.into() }
@@ -104,6 +103,20 @@ pub fn all() -> Vec<Mutation> {
             patches: vec![patch(SNOOPER, "assign retract = defers;", "assign retract = 1'b0;")],
         },
         Mutation {
+            name: "asked",
+            breaks: "A pass over the deferred requests begins while one is being deferred.",
+            patches: vec![patch(
+                SNOOPER,
+                "assign start_pass = !pass && (|drains) && !asks_q;",
+                "assign start_pass = !pass && (|drains);",
+            )],
+        },
+        Mutation {
+            name: "stuck_group",
+            breaks: "A harvest that meets a page whose recall timed out does not set its group's bit again.",
+            patches: vec![patch("tideline_range_walker", "returning_d = harvests;", "returning_d = 1'b0;")],
+        },
+        Mutation {
             name: "M2",
             breaks: "`owned` is taken from the meta value Any alone: exclusive grants to other reads do not set it.",
             patches: vec![patch(RESOLVE, "sets_owned = !shared_only;", "sets_owned = 1'b0;")],
@@ -135,7 +148,7 @@ pub fn all() -> Vec<Mutation> {
                     SNOOPER,
                     RWD_OFFER,
                     "reg [6:0] mutation_clock;\n    always @(posedge clk) mutation_clock <= rst ? 7'd0 : mutation_clock + \
-                     7'd1;\n    assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && (place_valid || rwd_conflict) && mutation_clock[6];",
+                     7'd1;\n    assign rwd_offer = rwd_legal && !rwd_plain && (place_valid || conflict_head) && mutation_clock[6];",
                 ),
             ],
         },
@@ -148,7 +161,7 @@ pub fn all() -> Vec<Mutation> {
                 patch(
                     SNOOPER,
                     RWD_OFFER,
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && ndr_ok && (rwd_conflict || (place_valid && !mutation_hold));",
+                    "assign rwd_offer = rwd_legal && !rwd_plain && ndr_ok && (conflict_head || (place_valid && !mutation_hold));",
                 ),
             ],
         },
@@ -161,7 +174,7 @@ pub fn all() -> Vec<Mutation> {
                 patch(
                     SNOOPER,
                     RWD_OFFER,
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain && ndr_ok && (rwd_conflict ? !mutation_hold : place_valid);",
+                    "assign rwd_offer = rwd_legal && !rwd_plain && ndr_ok && (conflict_head ? !mutation_hold : place_valid);",
                 ),
             ],
         },
@@ -210,11 +223,18 @@ pub fn all() -> Vec<Mutation> {
         Mutation {
             name: "neighbours",
             breaks: "Of four aligned lines that must be recalled only those of the first snoop are snooped.",
-            patches: vec![patch(
-                "tideline_snoop_picker",
-                "assign rest = mask & ~({60'd0, picked} << shift);",
-                "assign rest = mask & ~(64'hf << shift);",
-            )],
+            patches: vec![
+                patch(
+                    "tideline_snoop_picker",
+                    "assign rest = mask & ~taken;",
+                    "assign rest = mask & ~(64'hf << {quad, 2'd0});",
+                ),
+                patch(
+                    "tideline_snoop_picker",
+                    "|((wanted & ~first) | (left & first));",
+                    "|(wanted & ~first);",
+                ),
+            ],
         },
         Mutation {
             name: "half_block",
@@ -258,7 +278,7 @@ pub fn all() -> Vec<Mutation> {
             breaks: "A harvest that leaves pages of a group out does not set the group's bit again.",
             patches: vec![patch(
                 "tideline_range_walker",
-                "assign group_set = setting_q;",
+                "assign group_set = sets;",
                 "assign group_set = 1'b0;",
             )],
         },

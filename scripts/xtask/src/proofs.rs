@@ -431,8 +431,8 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a request that is taken back goes on",
                     "tideline_descriptor_pipeline",
-                    "assign valid_2_d = valid_1_q && !retract;",
-                    "assign valid_2_d = valid_1_q;",
+                    "valid_2_d = valid_1_q && !retract;",
+                    "valid_2_d = valid_1_q;",
                 ),
                 change(
                     "a replay takes a credit",
@@ -521,14 +521,14 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a message goes past the pipeline and stays",
                     "tideline_coherence_snooper",
-                    "assign rwd_goes = (write_granted || rwd_illegal || plain_rwd_taken)",
-                    "assign rwd_goes = (write_granted || rwd_illegal)",
+                    "assign rwd_goes = (write_granted || writes_out_data[60] || plain_rwd_taken)",
+                    "assign rwd_goes = (write_granted || writes_out_data[60])",
                 ),
                 change(
                     "a line of a plain region is offered as a slot too",
                     "tideline_coherence_snooper",
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal && !rwd_plain &&",
-                    "assign rwd_offer = writes_out_valid && !rwd_illegal &&",
+                    "assign rwd_offer = rwd_legal && !rwd_plain &&",
+                    "assign rwd_offer = rwd_legal &&",
                 ),
                 change(
                     "the table is asked for another region",
