@@ -1,6 +1,6 @@
 //! Bursts of writes to pages whose descriptors are far away: the miss unit gets as full as it can, and nothing is lost.
 //!
-//! That it does get full, the line coverage says (every entry but one), and the mutation `room`, which these tests must notice.
+//! That it does get full, the mutation `room` says, which these tests must notice.
 
 use tideline_tb::RtlConfig;
 use tideline_tb::axi::Timing;

@@ -328,7 +328,8 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.query_page.next = self.req.val().page;
         self.pass.next = self.drain.q.val() == DrainState::Pass;
         self.start_pass.next = !self.pass.val() & self.drains.val().any() & !self.asks.q.val();
-        self.deferred_room.next = self.deferred.count.val() < 32;
+        comment!("One may be on its way there.");
+        self.deferred_room.next = self.deferred.count.val() < 31;
         self.req_plain.next =
             self.req_legal.val() & self.req.val().decodes & self.regions.req_head.val().plain;
         self.req_offer.next = self.req_legal.val()

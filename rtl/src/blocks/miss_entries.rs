@@ -34,6 +34,8 @@ pub struct MissEntries {
     pub miss_may_pass: Signal<In, Bit>,
     /// An entry has the page: the slot is chained to it.
     pub found: Signal<Out, Bit>,
+    /// That has slots: the slot stands behind the last one.
+    pub behind: Signal<Out, Bit>,
     /// The last slot of that entry.
     pub found_tail: Signal<Out, Bits<CHAIN_BITS>>,
     /// The entry that is taken if there is none.
@@ -177,6 +179,7 @@ impl Logic for MissEntries {
         );
         self.first.next =
             self.allocates.val() | (self.append_bit.val() & (self.empty.q.val() | self.take_bit.val())).any();
+        self.behind.next = !self.first.val();
         self.first_bit.next = 0.into();
         if self.first.val() {
             self.first_bit.next = self.append_bit.val() | self.allocate_bit.val();

@@ -301,7 +301,7 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.chain.write_enable.next = self.miss_valid.val();
         self.chain.write_address.next = self.places.out_data.val();
         self.chain.write_data.next = self.miss_slot.val();
-        self.next.write_enable.next = self.appends.val();
+        self.next.write_enable.next = self.appends.val() & self.entries.behind.val();
         self.next.write_address.next = self.entries.found_tail.val();
         self.next.write_data.next = self.places.out_data.val();
 

@@ -3,7 +3,7 @@
 //! # Operation
 //! MAP and UNMAP go page by page, each finished before the next, and stop at the first page in the wrong state or whose
 //! recall timed out. TRACK and
-//! RECALL keep up to 64 pages under way and stop likewise; the cursor is then the lowest page that was refused. HARVEST
+//! RECALL keep up to 67 pages under way and stop likewise; the cursor is then the lowest page that was refused. HARVEST
 //! visits only pages that summary and page list name, and stops early when the record buffer would overflow:
 //! pages under way count as records, so it may pause until they have ended. `stop` (ABORT, reset) ends the walk early; pages
 //! under way finish.

@@ -12,7 +12,7 @@
 //! (or a first one while 16 snoops wait to be sent again) fails the recall of the page. Answers to a recall that is over
 //! are only counted.
 //!
-//! *Query*: the front end asks for each request whether its page is held.
+//! *Query*: the front end asks for each request whether its page is held, and hears it a cycle later.
 //!
 //! # Open lines
 //! Issuer and responses each write a memory of their own: a line of a tag is open while its two bits differ. So both run
@@ -76,15 +76,15 @@ pub struct RecallEngine {
     /// A recall timed out.
     pub timed_out: Signal<Out, Bit>,
 
-    /// Page of the request at the front end.
+    /// Page of a request that enters the pipeline.
     pub query_page: Signal<In, Page>,
-    /// A context holds it.
+    /// A context holds the page of the cycle before.
     pub query_hit: Signal<Out, Bit>,
-    /// That context is stuck.
+    /// That context is stuck, and no deferred request waits for it.
     pub query_stuck: Signal<Out, Bit>,
     /// That context.
     pub query_context: Signal<Out, Bits<CONTEXT_BITS>>,
-    /// The request is deferred in this cycle.
+    /// The request of the cycle before is deferred.
     pub deferred: Signal<In, Bit>,
     /// Contexts whose deferred requests are to be served.
     pub drains: Signal<Out, Contexts>,

@@ -14,7 +14,7 @@
 //!
 //! # Form
 //! The state of a context is a bit in each of some vectors; what only its slot needs lies in lookup table memory. A
-//! context costs a page register with two comparators and 13 bits.
+//! context costs a page register with two comparators and 17 bits.
 //!
 //! # Timing
 //! Given to started: 2 cycles; started to offer: 3; last answer to the second offer: 4; committed to free: 2, to started anew: 4.

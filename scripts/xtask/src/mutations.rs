@@ -100,7 +100,11 @@ pub fn all() -> Vec<Mutation> {
         Mutation {
             name: "M1",
             breaks: "Requests to a page that is being recalled are not held back.",
-            patches: vec![patch(SNOOPER, "assign retract = defers;", "assign retract = 1'b0;")],
+            patches: vec![patch(
+                SNOOPER,
+                "assign defers = asks_q && query_hit && !query_stuck;",
+                "assign defers = 1'b0;",
+            )],
         },
         Mutation {
             name: "asked",
