@@ -17,7 +17,7 @@
 //! context costs a page register with two comparators and 17 bits.
 //!
 //! # Timing
-//! Given to started: 2 cycles; started to offer: 3; last answer to the second offer: 4; committed to free: 2, to started anew: 4.
+//! Given to started: 2 cycles; started to offer: 1; last answer to the second offer: 4; committed to free: 2, to started anew: 3.
 //! One start, one offer, one end of a recall per cycle. A query is answered a cycle later. A recall times out between RECALL_TIMEOUT and 9/8 of it, some cycles later if others do too.
 
 use super::lowest_set::LowestSet;
@@ -161,6 +161,8 @@ pub struct RecallTable {
     start_index: Signal<Local, Bits<CONTEXT_BITS>>,
     start_bit: Signal<Local, Contexts>,
     start_over: Signal<Local, Contexts>,
+    frees: Signal<Local, Contexts>,
+    straight: Signal<Local, Bit>,
     start_unmap: Signal<Local, Bit>,
     start: Signal<Local, JobBits>,
     query: Signal<Local, Contexts>,
@@ -278,7 +280,12 @@ impl Logic for RecallTable {
                 self.start_bit.next = self.start_held.val();
             }
         }
-        self.next_spare.mask.next = !(self.held.q.val() | self.owed.q.val() | self.spare.q.val());
+        comment!(
+            "Whoever lets go of its page in this cycle may be the next one, unless it may be owed answers."
+        );
+        self.frees.next = self.draining.q.val() & !self.waits.q.val() & !self.taken_over.q.val();
+        self.next_spare.mask.next =
+            !((self.held.q.val() & !self.frees.val()) | self.owed.q.val() | self.spare.q.val());
         if (self.start_now.val() & !self.held_page.any.val()) | !self.spare.q.val().any() {
             self.spare.d.next = self.next_spare.one_hot.val();
             self.spare_index.d.next = self.next_spare.index.val();
@@ -290,7 +297,14 @@ impl Logic for RecallTable {
         self.jobs.write_enable.next = self.start_now.val();
         self.jobs.write_address.next = self.start_index.val();
         self.jobs.write_data.next = self.start.val();
-        self.fresh.in_valid.next = self.start_now.val();
+        comment!("Where nobody is before it, it is offered at once.");
+        self.offer_next.next = !self.offering.q.val() | self.granted.val();
+        self.straight.next = self.start_now.val()
+            & self.offer_next.val()
+            & !self.ready.out_valid.val()
+            & !self.fresh.out_valid.val()
+            & !self.held_page.any.val();
+        self.fresh.in_valid.next = self.start_now.val() & !self.straight.val();
         self.fresh.in_data.next = self.start_index.val();
 
         comment!("Look-up: does a context hold the page, one that starts in this cycle among them?");
@@ -321,7 +335,6 @@ impl Logic for RecallTable {
         if self.offer_ready.val() {
             self.offered.next = self.ready.out_data.val();
         }
-        self.offer_next.next = !self.offering.q.val() | self.granted.val();
         self.ready.out_ready.next = self.offer_next.val() & self.offer_ready.val();
         self.fresh.out_ready.next = self.offer_next.val() & !self.offer_ready.val();
         self.jobs.read_address.next = self.offered.val();
@@ -333,6 +346,12 @@ impl Logic for RecallTable {
             self.offer_recalled_r.d.next = self.recalled.q.val().get_bit(self.offered.val().index());
             self.offer_lines_r.d.next = self.lines.read_data.val();
             self.ready_turn.d.next = !self.offer_ready.val();
+        }
+        if self.straight.val() {
+            self.offering.d.next = true;
+            self.offer_context_r.d.next = self.spare_index.q.val();
+            self.offer_job_r.d.next = self.start.val();
+            self.offer_recalled_r.d.next = false;
         }
         self.offer_valid.next = self.offering.q.val();
         self.offer_context.next = self.offer_context_r.q.val();
