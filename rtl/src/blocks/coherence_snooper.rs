@@ -199,10 +199,12 @@ pub struct CoherenceSnooper<const SETS: usize> {
     drain: Reg<DrainState>,
     drain_set: Reg<Contexts>,
     drain_left: Reg<Bits<16>>,
+    // The deferred request that the pass is about to serve, or to put back.
     waits: Reg<Bit>,
     waiting: Reg<DeferredBits>,
     serves: Reg<Bit>,
     serves_stuck: Reg<Bit>,
+    // The request that entered the pipeline in the last cycle: nobody knows yet whether its page is held.
     asks: Reg<Bit>,
     asked: Reg<HeadBits>,
 

@@ -80,6 +80,7 @@ pub struct MissEntries {
     /// It becomes free.
     pub done_close: Signal<In, Bit>,
 
+    // A small memory has one read port: what two queues look at stands in two.
     pages: Cam<Page, ENTRY_BITS, ENTRIES>,
     fetch_pages: LutRam<Page, ENTRY_BITS>,
     fill_pages: LutRam<Page, ENTRY_BITS>,
@@ -94,6 +95,7 @@ pub struct MissEntries {
     passes: Reg<Entries>,
     empty: Reg<Entries>,
     popped: Reg<Entries>,
+    // The free entry that is taken next.
     spare: Reg<Entries>,
     spare_index: Reg<Bits<ENTRY_BITS>>,
     matches: Signal<Local, Entries>,

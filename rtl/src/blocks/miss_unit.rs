@@ -156,6 +156,7 @@ pub struct MissUnit<const SETS: usize> {
     hold_ages: [Reg<Bits<4>>; 4],
     hold_in: Reg<Bits<2>>,
     hold_out: Reg<Bits<2>>,
+    // The fill or pass on offer, and the replay.
     fill_valid_r: Reg<Bit>,
     fill_slot_r: Reg<SlotBits>,
     fill_passes_r: Reg<Bit>,

@@ -2,8 +2,7 @@
 //!
 //! # Operation
 //! MAP and UNMAP go page by page, each finished before the next, and stop at the first page in the wrong state or whose
-//! recall timed out. TRACK and
-//! RECALL keep up to 67 pages under way and stop likewise; the cursor is then the lowest page that was refused. HARVEST
+//! recall timed out. TRACK and RECALL keep up to 67 pages under way and stop likewise; the cursor is then the lowest page that was refused. HARVEST
 //! visits only pages that summary and page list name, and stops early when the record buffer would overflow:
 //! pages under way count as records, so it may pause until they have ended. `stop` (ABORT, reset) ends the walk early; pages
 //! under way finish.
@@ -194,6 +193,7 @@ pub struct RangeWalker {
     giving: Reg<Bit>,
     setting: Reg<Bit>,
     group_r: Reg<Bits<GROUP_BITS>>,
+    // The group of a page that is stuck is to be set again.
     returning: Reg<Bit>,
     returned: Reg<Bits<GROUP_BITS>>,
     starts_inside: Reg<Bit>,

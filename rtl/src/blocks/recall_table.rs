@@ -120,11 +120,14 @@ pub struct RecallTable {
     ended_lowest: LowestSet,
     late_lowest: LowestSet,
 
+    // The page that was looked up, and the contexts that held it then.
     looked: Reg<Bit>,
     look: Reg<JobBits>,
     look_holds: Reg<Contexts>,
+    // The free context that is taken next.
     spare: Reg<Contexts>,
     spare_index: Reg<Bits<CONTEXT_BITS>>,
+    // The contexts that held the page of the last query.
     queried: Reg<Contexts>,
     held: Reg<Contexts>,
     snooping: Reg<Contexts>,
