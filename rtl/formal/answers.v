@@ -17,7 +17,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire ndr_valid, drs_valid, awvalid, wvalid, arvalid;
     wire [7:0] awid, arid;
     wire [4:0] request, grant;
-    wire replay_granted, slot_valid, retract, asks, waits, pass, head, head_next;
+    wire replay_granted, slot_valid, retract, asks, strays, waits, pass, head, head_next;
     wire [`HEAD_BITS-1:0] asked, head_data, head_next_data;
     wire [SLOT-1:0] slot, page_slot, fill_slot, replay_slot;
     wire [`ENTRY_BITS-1:0] slot_entry, fill_entry, e1, e2, e3, e4, e5, e6;
@@ -42,7 +42,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         .m_axi_dram_arvalid(arvalid), .m_axi_dram_arready(arready), .m_axi_dram_arid(arid),
         .m_axi_dram_bvalid(bvalid), .m_axi_dram_bid(bid), .m_axi_dram_rvalid(rvalid), .m_axi_dram_rid(rid),
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.replay_granted (replay_granted),
-        .\snooper.retract (retract), .\snooper.asks_q (asks), .\snooper.waits_q (waits), .\snooper.pass (pass), .\snooper.asked_q (asked), .\snooper.requests.valid_q (head),
+        .\snooper.retract (retract), .\snooper.asks_q (asks), .\snooper.strays_q (strays), .\snooper.waits_q (waits), .\snooper.pass (pass), .\snooper.asked_q (asked), .\snooper.requests.valid_q (head),
         .\snooper.requests.spare_valid_q (head_next), .\snooper.requests.data_q (head_data),
         .\snooper.requests.spare_data_q (head_next_data), .\snooper.slot_valid (slot_valid), .\snooper.slot (slot), .\snooper.slot_entry (slot_entry), .\snooper.page_slot (page_slot),
         .\snooper.fill_slot (fill_slot), .\snooper.fill_entry (fill_entry), .\snooper.replay_slot (replay_slot),
@@ -188,8 +188,8 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     always @(posedge clk) if (started && !rst) begin
         // A deferred request is served in a pass only.
         assert (!waits || pass);
-        // A request that is asked about is the slot that entered last.
-        if (asks) assert (v1 && !is_fill(e1) && s1[`SLOT_KIND] == 0 && asked[`HEAD_READS] == on_drs(s1));
+        // A request that is asked about, or strayed, is the slot that entered last.
+        if (asks || strays) assert (v1 && !is_fill(e1) && s1[`SLOT_KIND] == 0 && asked[`HEAD_READS] == on_drs(s1));
         if (head) assert (head_data[`HEAD_READS] == reads_drs(head_data[`HEAD_REQUEST]));
         if (head_next) assert (head_next_data[`HEAD_READS] == reads_drs(head_next_data[`HEAD_REQUEST]));
         assert (decides_6 == (v6 && !is_fill(e6)));

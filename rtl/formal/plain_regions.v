@@ -16,11 +16,11 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
     localparam R = `PAGE_BITS - 9;
     wire rwd_ready, req_ready, accept_decodes, rwd_out, req_out, rwd_pop, req_pop;
     wire table_write, rwd_settled, req_settled, settled, enter, slot_valid, enters, unsettled, hole, turn;
-    wire rwd_valid, req_valid, write_valid, rwd_past, req_past, pass, waits, rwd_spare, req_spare;
-    wire write_granted, request_granted, leaves, out;
+    wire rwd_valid, req_valid, req_known_plain, write_valid, rwd_past, req_past, pass, waits, rwd_spare, req_spare;
+    wire write_granted, request_granted, leaves, out, arrived, arrived_spare, req_fresh, retract;
     wire [4:0] request, grant;
     wire [R-1:0] accept_region, req_region, table_region;
-    wire [17:0] entry, rwd_told, req_told;
+    wire [17:0] entry, rwd_told, req_told, req_known;
     wire [8:0] counted;
     wire [7:0] place;
     wire [`REQUEST_BITS-1:0] accepted, rwd, req, past;
@@ -29,7 +29,7 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
     wire exclusive;
     wire [`HEAD_BITS-1:0] rwd_first, req_first, req_next;
     wire illegal_rwd = rwd_first[`HEAD_ILLEGAL], illegal_req = req_first[`HEAD_ILLEGAL], dropped = req_first[`HEAD_DROPPED];
-    wire [2:0] count = rwd_out + rwd_spare;
+    wire [2:0] count = arrived + arrived_spare + rwd_out + rwd_spare;
     // What the lookups of the two channels hear.
     wire tells_rwd, tells_req, told_pop_rwd, told_pop_req, req_write;
     wire [R-1:0] req_table_region;
@@ -43,16 +43,18 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
         .\snooper.regions.req.pop (told_pop_req), .\snooper.regions.req.write (req_write),
         .\snooper.regions.req.write_region (req_table_region), .\snooper.regions.req.write_entry (req_entry),
         .\snooper.regions.req.settled (req_settled), .\plain.settled (settled), .\snooper.rwd_head (rwd), .\snooper.req (req),
+        .\snooper.arrived.out_valid (arrived), .\snooper.arrived.spare_valid_q (arrived_spare), .\snooper.retract (retract),
         .\snooper.writes.out_valid (rwd_out), .\snooper.rwd_goes (rwd_pop), .\snooper.writes.spare_valid_q (rwd_spare), .\snooper.writes.out_data (rwd_first),
         .\snooper.requests.out_valid (req_out), .\snooper.req_goes (req_pop), .\snooper.req_head (req_first), .\snooper.requests.spare_valid_q (req_spare),
         .\snooper.requests.spare_data_q (req_next),
         .\snooper.regions.rwd.write (table_write), .\snooper.regions.rwd.write_region (table_region),
-        .\snooper.regions.rwd.write_entry (entry), .\snooper.regions.rwd.head (rwd_told), .\snooper.regions.req.head (req_told),
+        .\snooper.regions.rwd.write_entry (entry), .\snooper.regions.rwd.known (rwd_told), .\snooper.regions.req.head (req_told),
+        .\snooper.regions.req.fresh (req_fresh), .\snooper.regions.req.known (req_known),
         .\snooper.regions.rwd.settled (rwd_settled), .\snooper.arbiter.enter (enter), .\snooper.arbiter.request (request),
         .\snooper.arbiter.grant (grant), .\snooper.slot_valid (slot_valid), .\snooper.write_granted (write_granted),
         .\snooper.request_granted (request_granted), .\snooper.pass (pass), .\snooper.waits_q (waits),
         .\plain.write_enters (enters), .\plain.unsettled_q (unsettled), .\plain.hole_r_q (hole), .\plain.turn_q (turn),
-        .\plain.writes_q (counted), .\plain.rwd_valid (rwd_valid), .\plain.write_valid (write_valid), .\plain.req_valid (req_valid),
+        .\plain.writes_q (counted), .\plain.rwd_valid (rwd_valid), .\plain.write_valid (write_valid), .\plain.req_valid (req_valid), .\plain.req_known (req_known_plain),
         .\plain.rwd_taken (rwd_past), .\plain.req_taken (req_past), .\plain.place (place), .\plain.grant_exclusive (exclusive),
         .\pipeline.result_valid (leaves), .\pipeline.result_slot (leaving), .\pipeline.result (decided),
         .\plain.result_valid (out), .\plain.result_slot (out_slot), .\plain.result (out_result)
@@ -83,11 +85,21 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
     wire [`PAGE_BITS-1:0] rwd_page = rwd[`REQUEST_PAGE];
     wire [`PAGE_BITS-1:0] rwd_in_page = accepted[`REQUEST_PAGE], req_in_page = req_accepted[`REQUEST_PAGE];
     wire head_ours = rwd[`REQUEST_DECODES] && rwd_page[`PAGE_BITS-1:9] == watched;
-    always @* if (n != 0) begin
+    always @* if (rwd_out) begin
         assume (head_ours == ours[0]);
         if (ours[0]) assume (rwd_told[0] == told[0]);
     end
     always @* if (rwd_settled) assume (before == 0);
+    // A request is fresh if it is alone and was accepted in the cycle before; then what it is told is known a cycle later.
+    reg req_accepted_last = 0;
+    always @(posedge clk) req_accepted_last <= !rst && m2s_req_valid && req_ready;
+    always @* begin
+        assume (!req_fresh || req_accepted_last && !req_spare);
+        if (!req_fresh) assume (req_known == req_told);
+    end
+    // A write at the head was not accepted in the cycle before: what it is told is known (proof `region_lookup`).
+    reg accepted_last = 0;
+    always @(posedge clk) accepted_last <= !rst && accept;
 
     // ---- the arbiter and the pipeline: writes of the watched region, and others, in it and in the miss unit
     reg [8:0] inside = 0, others = 0;
@@ -121,6 +133,11 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
     wire [7:0] second = first(entered | 7'h40 >> soon, hole);
     wire [7:0] later = soon > 6 ? soon + 2 : soon == 0 && second == 8 ? 9 : second;
 
+    // ---- a request of a plain region that is granted all the same, before it is known
+    wire stray = request_granted && !pass && req_out && req_told[0] && req[`REQUEST_DECODES] && !illegal_req && !dropped;
+    reg strayed = 0;
+    always @(posedge clk) strayed <= !rst && stray;
+
     // ---- the decision of the contract
     assign past = rwd_past ? rwd : req;
     wire [`PAGE_BITS-1:0] past_page = past[`REQUEST_PAGE];
@@ -133,8 +150,8 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
         // The order of writes.
         if (rwd_past && ours[0]) assert (inside == 0);
         // What makes it inductive: nobody stands before a plain one who would be overtaken by it.
-        assert (n <= 2 && (!rwd_spare || rwd_out) && (ours & ~((4'b1 << n) - 4'b1)) == 0 && (before & ~((4'b1 << n) - 4'b1)) == 0 && (before & (before + 1)) == 0);
-        assert (rwd_out == (n != 0) && count == n && counted == inside + others && inside + others <= 256);
+        assert (n <= 4 && (!rwd_spare || rwd_out) && (!arrived_spare || arrived) && (!rwd_out || !(accepted_last && n == 1)) && (ours & ~((4'b1 << n) - 4'b1)) == 0 && (before & ~((4'b1 << n) - 4'b1)) == 0 && (before & (before + 1)) == 0);
+        assert (count == n && (!accepted_last || arrived) && counted == inside + others && inside + others <= 256);
         if (plain) assert ((ours & ~before & ~told) == 0);
         else assert ((ours & ~before & told) == 0);
         if (!unsettled) begin
@@ -157,10 +174,12 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
         assert (rwd_pop == (rwd_out && (write_granted || rwd_past || illegal_rwd)));
         if (rwd_out) assert (write_granted + rwd_past + illegal_rwd <= 1);
         assert (!rwd_past || rwd_out && rwd_told[0] && rwd[`REQUEST_DECODES]);
-        assert (req_pop == (req_out && (request_granted && !pass || req_past || illegal_req || dropped)));
+        assert (req_pop == (req_out && (request_granted && !pass && !stray || req_past || illegal_req || dropped)));
         if (req_out) assert (!illegal_req || !dropped);
         if (req_spare) assert (!req_next[`HEAD_ILLEGAL] || !req_next[`HEAD_DROPPED]);
-        if (req_out) assert ((request_granted && !pass) + req_past + illegal_req + dropped <= 1);
+        if (req_out) assert ((request_granted && !pass && !stray) + req_past + illegal_req + dropped <= 1);
+        // A request that should not have been granted is taken back in the next cycle.
+        if (strayed) assert (retract);
         assert (!req_past || req_out && req_told[0] && req[`REQUEST_DECODES]);
         // What goes past.
         if (rwd_past || req_past) begin
@@ -176,7 +195,10 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
         end
         // How long it waits.
         if (write_valid) assert (rwd_waits + (turn ? later : soon) <= 10);
-        if (req_valid) assert (req_waits + (turn ? soon : later) <= 10);
-        assert (rwd_waits <= 10 && req_waits <= 10);
+        // A request whose region becomes known in this cycle leaves the turn to a write, once.
+        assert (!req_known_plain || req_valid);
+        if (req_valid) assert (req_known_plain || req_waits == 0);
+        if (req_valid) assert (req_waits + (turn ? soon : later) <= (req_known_plain ? 11 : 10));
+        assert (rwd_waits <= 10 && req_waits <= 11);
     end
 endmodule

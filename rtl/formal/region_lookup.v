@@ -9,15 +9,15 @@ module region_lookup (
     input clk, input rst, input accept, input [14:0] region, input pop, input write, input [14:0] write_region,
     input [17:0] write_entry
 );
-    wire [17:0] head, read, m0, m1, m2, m3;
-    wire settled, fresh, met, full;
+    wire [17:0] head, known, read, m0, m1, m2, m3;
+    wire settled, fresh, comes_late, met, full;
     wire [2:0] count, old;
     wire [1:0] first, last;
     wire [15:0] waiting;
     tideline_region_lookup lookup (
         .clk(clk), .rst(rst), .accept(accept), .region(region), .pop(pop), .head(head), .write(write),
         .write_region(write_region), .write_entry(write_entry), .settled(settled), .\table_signal.read_data (read),
-        .\fresh_q (fresh), .\met_q (met), .\count_q (count), .\old_q (old), .\waiting.count (waiting), .\waiting.full_q (full),
+        .\read_q (fresh), .fresh (comes_late), .known (known), .\met_q (met), .\count_q (count), .\old_q (old), .\waiting.count (waiting), .\waiting.full_q (full),
         .\waiting.read_q (first), .\waiting.write_q (last), .\waiting.entries.memory[0] (m0), .\waiting.entries.memory[1] (m1),
         .\waiting.entries.memory[2] (m2), .\waiting.entries.memory[3] (m3)
     );
@@ -67,6 +67,8 @@ module region_lookup (
     wire [1:0] used = last - first;
     always @(posedge clk) if (started && !rst) begin
         if (n != 0) assert (right(is_ours[0], met_by[0], said0, head));
+        // It comes late only if the message was accepted in the cycle before and is the only one; else it is known.
+        if (n != 0) assert (comes_late == (fresh && n == 1) && (comes_late || known == head));
         if (settled) assert (before == 0);
         // It is so as soon as they have gone.
         assert (settled == (before == 0));

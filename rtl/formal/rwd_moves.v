@@ -1,4 +1,4 @@
-// Invariant 4 of the line protocol, for RwD: `m2s_rwd_ready` rises within MISS + max(DRAM, 135) + 2 RUN + 24 cycles, whatever
+// Invariant 4 of the line protocol, for RwD: `m2s_rwd_ready` rises within MISS + max(DRAM, 135) + 2 RUN + 27 cycles, whatever
 // requests, snoop responses, recalls, page slots, commands, registers and host memory do. DRAM: memory answers one of
 // its line writes every DRAM cycles. RUN: descriptors and page list are written at most RUN cycles on end. MISS: of a write
 // that wants to be a slot, within MISS cycles the miss unit has room, and the page of the write is not held, until the arbiter
@@ -20,7 +20,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     localparam INSIDE = 128 + 7;
     localparam CREDIT = DRAM + 2 * RUN + 10, PLACE = INSIDE + 2 * RUN + 10, LATER = CREDIT > PLACE ? CREDIT : PLACE;
     localparam PAST = 11;  // cycles until a line goes past the pipeline
-    wire rwd_ready, ready, valid, spare, taken, offer;
+    wire rwd_ready, ready, valid, spare, taken, offer, arrived, arrived_spare;
     wire enter, slot_valid, hole, turn, leaves, write_enters, write_leaves, plain_offer, plain_goes, unsettled, req_valid, none;
     wire [17:0] told;
     wire [8:0] counted;
@@ -40,10 +40,10 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         .s2m_ndr_ready(1'b1), .m_axi_dram_awready(1'b1), .m_axi_dram_wready(1'b1), .m_axi_dram_awvalid(awvalid),
         .m_axi_dram_awid(awid), .m_axi_dram_bvalid(dram_bvalid), .m_axi_dram_bid(dram_bid),
         .\snooper.enable (ready), .\snooper.writes.out_valid (valid), .\snooper.writes.out_ready (taken),
-        .\snooper.writes.out_data (head), .\snooper.writes.spare_valid_q (spare), .\snooper.rwd_offer (offer),
+        .\snooper.writes.out_data (head), .\snooper.writes.spare_valid_q (spare), .\snooper.arrived.out_valid (arrived), .\snooper.arrived.spare_valid_q (arrived_spare), .\snooper.rwd_offer (offer),
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.arbiter.page0 (page), .\snooper.hold (hold),
         .\snooper.hold_page0 (held0), .\snooper.hold_page1 (held1), .\snooper.hold_page2 (held2), .\snooper.hold_page3 (held3),
-        .\snooper.arbiter.enter (enter), .\snooper.slot_valid (slot_valid), .\snooper.regions.rwd.head (told),
+        .\snooper.arbiter.enter (enter), .\snooper.slot_valid (slot_valid), .\snooper.regions.rwd.known (told),
         .\plain.hole_r_q (hole), .\plain.turn_q (turn), .\plain.unsettled_q (unsettled), .\plain.writes_q (counted), .\plain.none (none),
         .\plain.rwd_valid (plain_offer), .\plain.write_valid (plain_goes), .\plain.req_valid (req_valid),
         .\plain.write_leaves (write_leaves), .\plain.write_enters (write_enters), .\pipeline.result_valid (leaves),
@@ -143,7 +143,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         low <= !ready || rwd_ready ? 0 : low + 1;
     end
     always @(posedge clk) if (started) begin
-        assert (!spare || valid);
+        assert ((!spare || valid) && (!arrived_spare || arrived) && rwd_ready == !arrived_spare);
         assert (!ndr_spare_valid && !aw_spare && !w_spare && aw == w && pending == owes + line_aw);
         assert (quiet <= DRAM && run <= RUN && (quiet == 0 || owes != 0));
         if (ready) begin
@@ -159,8 +159,10 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
             assert (drain <= MISS);
             assert ((ndr_used != 256 || waits <= no_credit) && (places != 0 || waits <= no_place));
             assert (waits <= LATER + 2 + MISS + PAST);
-            assert (rwd_ready || low <= waits + 1);
-            assert (low <= LATER + 3 + MISS + PAST);
+            // Where the queue of two has a place, the next one moves up.
+            assert (rwd_ready || !spare || low <= waits + 2);
+            assert (rwd_ready || low <= LATER + 5 + MISS + PAST);
+            assert (low <= LATER + 6 + MISS + PAST);
         end
     end
 endmodule

@@ -97,6 +97,7 @@ impl Front {
             snooper.hole.next = plain.hole.val();
             assert!(simulate(snooper, 1000), "the front end settles");
             plain.req_valid.next = snooper.plain_req_valid.val();
+            plain.req_known.next = snooper.plain_req_known.val();
             plain.req.next = snooper.plain_req.val();
             plain.rwd_valid.next = snooper.plain_rwd_valid.val();
             plain.rwd.next = snooper.plain_rwd.val();
@@ -105,6 +106,10 @@ impl Front {
             assert!(simulate(plain, 1000), "the way past the pipeline settles");
         }
         let accepted = cycle.write.is_some() && snooper.m2s_rwd.ready.val();
+        // The slot that entered in the cycle before goes no further.
+        if snooper.retract.val() {
+            *pipeline.back_mut().expect("a slot entered") = None;
+        }
         pipeline.push_back(snooper.slot_valid.val().then(|| snooper.slot.val()));
         if plain.result_valid.val() {
             let tag = (0..16).fold(0, |tag, i| tag | u64::from(plain.result_slot.val().tag.get_bit(i)) << i);

@@ -308,7 +308,7 @@ fn regions_come_and_go(
 #[test]
 fn slow_descriptors() {
     let config = RtlConfig { dram: Timing::steady(2), ..RtlConfig::fast(MachineConfig::default().frames) };
-    regions_come_and_go(config, Some(Timing::steady(150)), 1, 2..50, 100..350);
+    regions_come_and_go(config, Some(Timing::steady(150)), 1, 2..50, 100..600);
 }
 
 #[test]

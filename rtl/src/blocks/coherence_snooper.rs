@@ -11,10 +11,12 @@
 //! Requests take their turn only with room for their answers, so nothing behind the arbiter ever waits.
 //!
 //! Messages of a *plain* region (`region_table`) become no slots: they are offered to the `plain_path`, which takes them when
-//! the pipeline has no result.
+//! the pipeline has no result. In its first cycle at the head nobody knows in time for the arbiter what the table says of a request.
+//! If the one before it was not plain it is offered as a slot all the same, and taken back a cycle later if it should not have
+//! been; it has stayed at the head, or gone the plain way. If the one before was plain it waits that cycle.
 //!
 //! # Timing
-//! Message to slot: 1 cycle. One slot per cycle.
+//! Request to slot: 1 cycle, 2 behind one of a plain region. Write to slot: 2 cycles. One slot per cycle.
 
 use super::channels::*;
 use super::region_table::RegionTable;
@@ -101,6 +103,8 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub region_settled: Signal<Out, Bit>,
     /// A request of a plain region is offered, and has places for its answers.
     pub plain_req_valid: Signal<Out, Bit>,
+    /// The same, but not of a request whose region becomes known in this cycle.
+    pub plain_req_known: Signal<Out, Bit>,
     /// The request.
     pub plain_req: Signal<Out, RequestBits>,
     /// Its region.
@@ -190,8 +194,10 @@ pub struct CoherenceSnooper<const SETS: usize> {
     pub count_deferred: Signal<Out, Bit>,
 
     requests: Skid<HeadBits>,
+    // Two in a row: at the head of the second, what the region table says is known.
+    arrived: Skid<HeadBits>,
     writes: Skid<HeadBits>,
-    write_data: Fifo<Bits<576>, 1>,
+    write_data: Fifo<Bits<576>, 2>,
     regions: RegionTable,
     deferred: Fifo<DeferredBits, 6>,
     arbiter: SlotArbiter<SETS>,
@@ -207,6 +213,10 @@ pub struct CoherenceSnooper<const SETS: usize> {
     // The request that entered the pipeline in the last cycle: nobody knows yet whether its page is held.
     asks: Reg<Bit>,
     asked: Reg<HeadBits>,
+    // It is of a plain region, and should not have entered.
+    strays: Reg<Bit>,
+    // The last request was of a plain region.
+    guess_plain: Reg<Bit>,
 
     req_offset: Signal<Local, Bits<40>>,
     req_decodes: Signal<Local, Bit>,
@@ -221,6 +231,7 @@ pub struct CoherenceSnooper<const SETS: usize> {
     req_illegal: Signal<Local, Bit>,
     req_dropped: Signal<Local, Bit>,
     req_plain: Signal<Local, Bit>,
+    req_tracked: Signal<Local, Bit>,
     req_goes: Signal<Local, Bit>,
     rwd_plain: Signal<Local, Bit>,
     rwd_goes: Signal<Local, Bit>,
@@ -270,10 +281,14 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
             serves,
             serves_stuck,
             asks,
-            asked
+            asked,
+            strays,
+            guess_plain
         );
         self.requests.clk.next = self.clk.val();
         self.requests.rst.next = self.rst.val();
+        self.arrived.clk.next = self.clk.val();
+        self.arrived.rst.next = self.rst.val();
         self.writes.clk.next = self.clk.val();
         self.writes.rst.next = self.rst.val();
         self.write_data.clk.next = self.clk.val();
@@ -334,8 +349,17 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.deferred_room.next = self.deferred.count.val() < 31;
         self.req_plain.next =
             self.req_legal.val() & self.req.val().decodes & self.regions.req_head.val().plain;
+        comment!("As far as is known in time.");
+        self.req_tracked.next =
+            !self.req.val().decodes | (self.regions.req_fresh.val() & !self.guess_plain.q.val());
+        if !self.regions.req_fresh.val() & self.req.val().decodes {
+            self.req_tracked.next = !self.regions.req_known.val().plain;
+        }
+        if self.regions.req_fresh.val() & self.req_legal.val() & self.req.val().decodes {
+            self.guess_plain.d.next = self.req_plain.val();
+        }
         self.req_offer.next = self.req_legal.val()
-            & !self.req_plain.val()
+            & self.req_tracked.val()
             & !self.pass.val()
             & !self.drains.val().any()
             & self.deferred_room.val();
@@ -344,9 +368,9 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.asked.d.next = self.req_head.val();
         self.defers.next = self.asks.q.val() & self.query_hit.val() & !self.query_stuck.val();
         self.timed_out.next = self.asks.q.val() & self.query_hit.val() & self.query_stuck.val();
-        self.retract.next = self.defers.val();
-        self.give_ndr.next = self.defers.val();
-        self.give_drs.next = self.defers.val() & self.asked.q.val().reads;
+        self.retract.next = self.defers.val() | self.strays.q.val();
+        self.give_ndr.next = self.defers.val() | self.strays.q.val();
+        self.give_drs.next = (self.defers.val() | self.strays.q.val()) & self.asked.q.val().reads;
         self.count_deferred.next = self.defers.val();
 
         comment!("Who offers a request slot: in a pass, a deferred request that is served.");
@@ -369,8 +393,8 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.rwd_offset.next = self.m2s_rwd.addr.val().get_bits::<40>(12) - self.window_base.val();
         self.rwd_decodes.next = (self.m2s_rwd.addr.val().get_bits::<40>(12) >= self.window_base.val())
             & (self.rwd_offset.val() < bit_cast::<40, 32>(self.window_pages.val()));
-        self.writes.in_valid.next = self.m2s_rwd.valid.val();
-        self.m2s_rwd.ready.next = self.writes.in_ready.val();
+        self.arrived.in_valid.next = self.m2s_rwd.valid.val();
+        self.m2s_rwd.ready.next = self.arrived.in_ready.val();
         self.rwd.next.page = 0.into();
         if self.rwd_decodes.val() {
             self.rwd.next.page = self.rwd_offset.val().get_bits::<PAGE_BITS>(0);
@@ -385,10 +409,10 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.rwd_conflict.next = self.m2s_rwd.opcode.val() == m2s_rwd::BI_CONFLICT;
         self.rwd_known.next = (self.m2s_rwd.opcode.val() == m2s_rwd::MEM_WR)
             | (self.m2s_rwd.opcode.val() == m2s_rwd::MEM_WR_PTL);
-        self.writes.in_data.next.request = self.rwd.val();
-        self.writes.in_data.next.reads = false;
-        self.writes.in_data.next.dropped = false;
-        self.writes.in_data.next.illegal = !self.rwd_conflict.val()
+        self.arrived.in_data.next.request = self.rwd.val();
+        self.arrived.in_data.next.reads = false;
+        self.arrived.in_data.next.dropped = false;
+        self.arrived.in_data.next.illegal = !self.rwd_conflict.val()
             & (!self.rwd_known.val()
                 | (self.m2s_rwd.meta_field.val() == 1)
                 | (self.m2s_rwd.meta_field.val() == 2)
@@ -399,10 +423,13 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         if self.m2s_rwd.opcode.val() == m2s_rwd::MEM_WR_PTL {
             self.write_enable.next = self.m2s_rwd.be.val();
         }
-        self.write_data.in_valid.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
+        self.writes.in_valid.next = self.arrived.out_valid.val();
+        self.writes.in_data.next = self.arrived.out_data.val();
+        self.arrived.out_ready.next = self.writes.in_ready.val();
+        self.write_data.in_valid.next = self.m2s_rwd.valid.val() & self.arrived.in_ready.val();
         self.write_data.in_data.next = bit_cast::<576, 512>(self.m2s_rwd.data.val())
             | (bit_cast::<576, 64>(self.write_enable.val()) << 512);
-        self.count_rwd.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
+        self.count_rwd.next = self.m2s_rwd.valid.val() & self.arrived.in_ready.val();
 
         comment!("RwD: the head of the queue.");
         self.rwd_head.next = self.writes.out_data.val().request;
@@ -411,7 +438,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.rwd_plain.next = self.rwd_legal.val()
             & !self.conflict_head.val()
             & self.rwd_head.val().decodes
-            & self.regions.rwd_head.val().plain;
+            & self.regions.rwd_known.val().plain;
         self.rwd_offer.next = self.rwd_legal.val()
             & !self.rwd_plain.val()
             & self.ndr_ok.val()
@@ -430,15 +457,21 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.region_settled.next = self.regions.settled.val();
         self.regions.req_accept.next = self.m2s_req.valid.val() & self.requests.in_ready.val();
         self.regions.req_region.next = self.req_offset.val().get_bits::<GROUP_BITS>(9);
-        self.regions.rwd_accept.next = self.m2s_rwd.valid.val() & self.writes.in_ready.val();
+        self.regions.rwd_accept.next = self.m2s_rwd.valid.val() & self.arrived.in_ready.val();
         self.regions.rwd_region.next = self.rwd_offset.val().get_bits::<GROUP_BITS>(9);
         self.plain_req_valid.next =
             self.req_plain.val() & self.ndr_room.val() & (self.drs_spare.val() | !self.req_head.val().reads);
+        self.plain_req_known.next = self.req_legal.val()
+            & self.req.val().decodes
+            & !self.regions.req_fresh.val()
+            & self.regions.req_known.val().plain
+            & self.ndr_room.val()
+            & (self.drs_spare.val() | !self.req_head.val().reads);
         self.plain_req.next = self.req.val();
         self.plain_req_entry.next = self.regions.req_head.val();
         self.plain_rwd_valid.next = self.rwd_plain.val() & self.ndr_ok.val() & self.place_valid.val();
         self.plain_rwd.next = self.rwd_head.val();
-        self.plain_rwd_entry.next = self.regions.rwd_head.val();
+        self.plain_rwd_entry.next = self.regions.rwd_known.val();
 
         comment!("One of five is granted.");
         self.offers.next = self.enable.val() & self.room.val();
@@ -467,7 +500,11 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.granted.next = self.arbiter.grant.val();
         self.write_granted.next = self.granted.val().get_bit(0);
         self.request_granted.next = self.granted.val().get_bit(1);
-        self.asks.d.next = self.request_granted.val() & !self.pass.val() & self.req.val().decodes;
+        self.asks.d.next = self.request_granted.val()
+            & !self.pass.val()
+            & self.req.val().decodes
+            & !self.regions.req_head.val().plain;
+        self.strays.d.next = self.request_granted.val() & !self.pass.val() & self.req_plain.val();
         self.page_granted.next = self.granted.val().get_bit(2);
         self.fill_granted.next = self.granted.val().get_bit(3);
         self.replay_granted.next = self.granted.val().get_bit(4);
@@ -533,7 +570,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
                 & self.writes.out_valid.val();
         self.writes.out_ready.next = self.rwd_goes.val();
         self.write_data.out_ready.next = self.rwd_goes.val();
-        self.req_goes.next = ((self.request_granted.val() & !self.pass.val())
+        self.req_goes.next = ((self.request_granted.val() & !self.pass.val() & !self.req_plain.val())
             | self.plain_req_taken.val()
             | self.req_head.val().illegal
             | self.req_head.val().dropped)

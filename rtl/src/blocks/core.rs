@@ -161,9 +161,10 @@ pub struct Core<const SETS: usize, const WAYS: usize, const TAGS: usize, const R
     cycles: Reg<Bits<32>>,
     flr_last: Reg<Bit>,
     reset_waits: Reg<Bit>,
+    // Pages of the window: as configured, and those that there are tables for.
+    wanted_pages: Reg<Bits<32>>,
+    window_pages: Reg<Bits<32>>,
     window_base: Signal<Local, Bits<40>>,
-    wanted_pages: Signal<Local, Bits<32>>,
-    window_pages: Signal<Local, Bits<32>>,
     tables: Signal<Local, Bit>,
     ready: Signal<Local, Bit>,
     slot_errors: Signal<Local, Bits<ERROR_BITS>>,
@@ -190,7 +191,9 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             count_records,
             cycles,
             flr_last,
-            reset_waits
+            reset_waits,
+            wanted_pages,
+            window_pages
         );
         self.flr_last.d.next = self.flr.val();
         self.snooper.clk.next = self.clk.val();
@@ -239,27 +242,27 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.window_base.next =
             bit_cast::<40, 20>(self.csr.value[reg::WINDOW_BASE_LO].val().get_bits::<20>(12))
                 | (bit_cast::<40, 20>(self.csr.value[reg::WINDOW_BASE_HI].val().get_bits::<20>(0)) << 20);
-        self.wanted_pages.next = self.csr.value[reg::WINDOW_SIZE].val();
+        self.wanted_pages.d.next = self.csr.value[reg::WINDOW_SIZE].val();
         if self.csr.value[reg::WINDOW_SIZE].val() > size::MAX_PAGES {
-            self.wanted_pages.next = size::MAX_PAGES.into();
+            self.wanted_pages.d.next = size::MAX_PAGES.into();
         }
         self.misses.base.next = self.csr.value[reg::DESCRIPTOR_BASE].val().get_bits::<26>(0);
         self.misses.init.next = self.csr.written[reg::TABLE_INIT].val() & self.csr.wdata.val().get_bit(0);
         self.misses.init_zeroed.next = self.csr.wdata.val().get_bit(1);
-        self.misses.init_pages.next = self.wanted_pages.val();
-        self.window_pages.next = self.wanted_pages.val();
+        self.misses.init_pages.next = self.wanted_pages.q.val();
+        self.window_pages.d.next = self.wanted_pages.q.val();
         self.tables.next = self.misses.tables.val() & self.snooper.region_ready.val();
         if !self.tables.val() {
-            self.window_pages.next = 0.into();
-        } else if self.wanted_pages.val() > self.misses.table_pages.val() {
-            self.window_pages.next = self.misses.table_pages.val();
+            self.window_pages.d.next = 0.into();
+        } else if self.wanted_pages.q.val() > self.misses.table_pages.val() {
+            self.window_pages.d.next = self.misses.table_pages.val();
         }
         self.ready.next = self.pipeline.ready.val() & self.summary.ready.val() & self.recall.ready.val();
 
         comment!("Front end.");
         self.snooper.enable.next = self.ready.val();
         self.snooper.window_base.next = self.window_base.val();
-        self.snooper.window_pages.next = self.window_pages.val();
+        self.snooper.window_pages.next = self.window_pages.q.val();
         self.snooper.ndr_ok.next = self.responder.ndr_ok.val();
         self.snooper.ndr_spare.next = self.responder.ndr_spare.val();
         self.snooper.ndr_room.next = self.responder.ndr_room.val();
@@ -293,6 +296,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.misses.miss_valid.next = self.pipeline.miss_valid.val();
         self.misses.miss_slot.next = self.pipeline.miss_slot.val();
         self.misses.look_page.next = self.pipeline.look_page.val();
+        self.misses.joins.next = self.pipeline.look_joins.val();
         self.misses.data_entry.next = self.pipeline.fill_entry.val();
         self.misses.done.next = self.pipeline.fill_done.val();
         self.misses.done_pass.next = self.pipeline.fill_pass.val();
@@ -318,13 +322,14 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             "Lines of plain regions join the results of the pipeline on their way to memory and answer."
         );
         self.snooper.region_init.next = self.misses.init.val();
-        self.snooper.region_pages.next = self.wanted_pages.val();
+        self.snooper.region_pages.next = self.wanted_pages.q.val();
         self.snooper.region_write.next = self.walker.region_write.val();
         self.snooper.region.next = self.walker.region.val();
         self.snooper.region_entry.next = self.walker.region_entry.val();
         self.walker.region_settled.next = self.snooper.region_settled.val();
         self.plain.grant_exclusive.next = self.csr.value[reg::CTRL].val().get_bit(1);
         self.plain.req_valid.next = self.snooper.plain_req_valid.val();
+        self.plain.req_known.next = self.snooper.plain_req_known.val();
         self.plain.req.next = self.snooper.plain_req.val();
         self.plain.req_frame.next = self.snooper.plain_req_entry.val().frame;
         self.plain.rwd_valid.next = self.snooper.plain_rwd_valid.val();
@@ -450,7 +455,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.executor.flr.next = (self.flr.val() & !self.flr_last.q.val())
             | (self.csr.written[reg::RESET].val() & self.csr.wdata.val().get_bit(0));
         self.executor.enable.next = self.csr.value[reg::CTRL].val().get_bit(0);
-        self.executor.window_pages.next = self.window_pages.val();
+        self.executor.window_pages.next = self.window_pages.q.val();
         self.executor.frames.next = self.csr.value[reg::FRAMES].val();
         self.executor.sq_base.next = bit_cast::<64, 32>(self.csr.value[reg::SQ_BASE_LO].val())
             | (bit_cast::<64, 32>(self.csr.value[reg::SQ_BASE_HI].val()) << 32);

@@ -77,9 +77,11 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     /// Owned bit of the line after a line slot.
     pub result_owned: Signal<Out, Bit>,
 
-    /// Page of the slot in stage 5.
+    /// Page of the slot in stage 4.
     pub look_page: Signal<Out, Page>,
-    /// Slots of that page wait in the miss unit.
+    /// Which of the slots in stages 4, 5 and 6 (bits 0, 1, 2) have the page of the one in stage 7.
+    pub look_joins: Signal<Out, Bits<3>>,
+    /// Slots of the page of the slot in stage 5 wait in the miss unit.
     pub look_waits: Signal<In, Bit>,
     /// A slot is diverted: its descriptor is not there, or slots of its page wait already.
     pub miss_valid: Signal<Out, Bit>,
@@ -214,6 +216,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     row_owned: Signal<Local, LineMask>,
     row_accessed: Signal<Local, LineMask>,
     asks: Signal<Local, Bit>,
+    same_page_5: Signal<Local, Bit>,
     waits: Signal<Local, Bit>,
     same_row_7: Signal<Local, Bit>,
     same_row_8: Signal<Local, Bit>,
@@ -506,9 +509,13 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         comment!(
             "5: a slot is diverted if its descriptor is not there, or if slots of its page wait and it is none of them."
         );
-        self.look_page.next = self.slot_5.q.val().page;
-        self.waits.next = self.look_waits.val()
-            | (self.miss_7.q.val() & (self.slot_7.q.val().page == self.slot_5.q.val().page));
+        self.look_page.next = self.slot_4.q.val().page;
+        self.same_page_5.next = self.slot_7.q.val().page == self.slot_5.q.val().page;
+        self.look_joins.next = bits::<3>(0)
+            .replace_bit(0, self.slot_7.q.val().page == self.slot_4.q.val().page)
+            .replace_bit(1, self.same_page_5.val())
+            .replace_bit(2, self.slot_7.q.val().page == self.slot_6.q.val().page);
+        self.waits.next = self.look_waits.val() | (self.miss_7.q.val() & self.same_page_5.val());
         self.asks.next = self.slot_5.q.val().decodes & (self.slot_5.q.val().kind != slot_kind::CONFLICT);
         self.decides_6.d.next = self.valid_5.q.val() & !self.entry_5.q.val().fill;
         self.touches_6.d.next = self.asks.val();

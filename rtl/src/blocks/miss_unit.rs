@@ -20,8 +20,8 @@
 //! left for every slot that may be in the pipeline; `room_low` keeps a quarter of the places for writes.
 //!
 //! # Timing
-//! Diverted slot to read: 2 cycles. Up to 64 pages under way. A page costs its fill, at most one in two cycles, and a slot per
-//! replay. Both are offered from registers.
+//! Diverted slot to read: 5 cycles, one per cycle. Up to 64 pages under way. A page costs its fill, at most one in two cycles, and
+//! a slot per replay. Both are offered from registers.
 
 use super::miss_entries::MissEntries;
 use super::types::*;
@@ -38,6 +38,15 @@ pub struct VictimBits {
     pub page: Page,
     /// The descriptor.
     pub data: Bits<512>,
+}
+
+/// A descriptor that may be read.
+#[derive(Copy, Clone, Debug, PartialEq, Default, LogicStruct)]
+pub struct FetchBits {
+    /// The entry that wants it.
+    pub entry: Bits<ENTRY_BITS>,
+    /// Where it is.
+    pub address: Dpa,
 }
 
 /// Fetches descriptors and chains slots; `SETS` is the number of bits that select a set of the cache.
@@ -66,9 +75,11 @@ pub struct MissUnit<const SETS: usize> {
     pub miss_valid: Signal<In, Bit>,
     /// The slot.
     pub miss_slot: Signal<In, SlotBits>,
-    /// A page to look for.
+    /// Page of the slot three stages behind the one that may be diverted now.
     pub look_page: Signal<In, Page>,
-    /// Slots of it wait.
+    /// Which of the slots three, two and one stage behind (bits 0, 1, 2) have the page of that one.
+    pub joins: Signal<In, Bits<3>>,
+    /// Slots wait of the page of the slot two stages behind.
     pub look_waits: Signal<Out, Bit>,
     /// There is a place for a write.
     pub room: Signal<Out, Bit>,
@@ -140,13 +151,33 @@ pub struct MissUnit<const SETS: usize> {
     places: Fifo<Bits<CHAIN_BITS>, CHAIN_BITS>,
     place_count: Reg<Bits<8>>,
     used: Reg<Bits<7>>,
+    room_r: Reg<Bit>,
+    room_low_r: Reg<Bit>,
+    // A slot that is chained: behind which one.
+    links: Reg<Bit>,
+    link_from: Reg<Bits<CHAIN_BITS>>,
+    link_to: Reg<Bits<CHAIN_BITS>>,
     fetch: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
+    // The entry to be fetched: its page is looked for among the victims.
+    fetch_looks: Reg<Bit>,
+    fetch_entry: Reg<Bits<ENTRY_BITS>>,
+    fetch_page: Reg<Page>,
+    // The one that may be fetched as soon as none of these victims is left.
+    fetch_waits: Reg<Bit>,
+    fetch_read: Reg<FetchBits>,
+    fetch_victims: Reg<Bits<32>>,
+    reads: Skid<FetchBits>,
     fetching: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
     fetched: Fifo<Bits<ENTRY_BITS>, ENTRY_BITS>,
+    // The entry to be filled or passed.
+    fill_looks: Reg<Bit>,
+    fill_look: Reg<Bits<ENTRY_BITS>>,
+    fill_look_page: Reg<Page>,
+    fill_look_head: Reg<Bits<CHAIN_BITS>>,
     descriptors: Ram<Bits<512>, ENTRY_BITS>,
     victims: Fifo<VictimBits, 5>,
     victim_valid: Reg<Bits<32>>,
-    victim_pages: [Reg<Page>; 32],
+    victim_pages: Cam<Page, 5, 32>,
     victim_in: Reg<Bits<5>>,
     victim_out: Reg<Bits<5>>,
     victims_used: Reg<Bits<6>>,
@@ -156,6 +187,12 @@ pub struct MissUnit<const SETS: usize> {
     hold_ages: [Reg<Bits<4>>; 4],
     hold_in: Reg<Bits<2>>,
     hold_out: Reg<Bits<2>>,
+    // The held page that is replayed next, and what is left of the one whose turn it is.
+    replay_turn: Reg<Bits<2>>,
+    replaying: Reg<Bit>,
+    replay_entry: Reg<Bits<ENTRY_BITS>>,
+    replay_head: Reg<Bits<CHAIN_BITS>>,
+    replay_tail: Reg<Bits<CHAIN_BITS>>,
     // The fill or pass on offer, and the replay.
     fill_valid_r: Reg<Bit>,
     fill_slot_r: Reg<SlotBits>,
@@ -164,6 +201,7 @@ pub struct MissUnit<const SETS: usize> {
     replay_valid_r: Reg<Bit>,
     replay_slot_r: Reg<SlotBits>,
     replay_last_r: Reg<Bit>,
+    replay_entry_r: Reg<Bits<ENTRY_BITS>>,
     close_1: Reg<Bit>,
     close_2: Reg<Bit>,
     close_3: Reg<Bit>,
@@ -176,29 +214,36 @@ pub struct MissUnit<const SETS: usize> {
     close_entry_5: Reg<Bits<ENTRY_BITS>>,
     ready: Reg<Bit>,
     clearing: Reg<Bit>,
+    // Lines to be cleared: the next one, how many are not under way, whether any is, how many are not written.
     clear_next: Reg<Bits<32>>,
+    clear_rest: Reg<Bits<32>>,
+    clear_more: Reg<Bit>,
     clear_left: Reg<Bits<32>>,
     pages: Reg<Bits<32>>,
-    lines: Reg<Bits<32>>,
     base_r: Reg<Frame>,
+    list_base_r: Reg<Dpa>,
 
     allocates: Signal<Local, Bit>,
     appends: Signal<Local, Bit>,
     may_pass: Signal<Local, Bit>,
-    fetch_waits: Signal<Local, Bit>,
+    fetch_behind: Signal<Local, Bits<32>>,
+    fetch_goes: Signal<Local, Bit>,
+    fetch_moves: Signal<Local, Bit>,
+    fetch_looked: Signal<Local, Bit>,
     fetch_issue: Signal<Local, Bit>,
+    fill_looked: Signal<Local, Bit>,
     fill_clash: Signal<Local, Bit>,
     fill_next: Signal<Local, Bit>,
     fill_page: Signal<Local, Page>,
     replay_next: Signal<Local, Bit>,
     hold_free: Signal<Local, Bit>,
-    replay_entry: Signal<Local, Bits<ENTRY_BITS>>,
-    replay_offer: Signal<Local, Bit>,
+    replay_first: Signal<Local, Bits<ENTRY_BITS>>,
+    replay_starts: Signal<Local, Bit>,
+    replay_ends: Signal<Local, Bit>,
     pass_done: Signal<Local, Bit>,
     pass_close: Signal<Local, Bit>,
     pass_again: Signal<Local, Bit>,
     close_last: Signal<Local, Bit>,
-    hold_now: Signal<Local, Bit>,
     push_fill: Signal<Local, Bit>,
     set_in: Signal<Local, Bits<32>>,
     set_out: Signal<Local, Bits<32>>,
@@ -224,6 +269,27 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             clk,
             place_count,
             used,
+            room_r,
+            room_low_r,
+            links,
+            link_from,
+            link_to,
+            fetch_looks,
+            fetch_entry,
+            fetch_page,
+            fetch_waits,
+            fetch_read,
+            fetch_victims,
+            fill_looks,
+            fill_look,
+            fill_look_page,
+            fill_look_head,
+            replay_turn,
+            replaying,
+            replay_entry,
+            replay_head,
+            replay_tail,
+            replay_entry_r,
             victim_valid,
             victim_in,
             victim_out,
@@ -251,10 +317,12 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             ready,
             clearing,
             clear_next,
+            clear_rest,
+            clear_more,
             clear_left,
             pages,
-            lines,
-            base_r
+            base_r,
+            list_base_r
         );
         self.chain.clock.next = self.clk.val();
         self.next.clock.next = self.clk.val();
@@ -263,6 +331,8 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.places.rst.next = self.rst.val();
         self.fetch.clk.next = self.clk.val();
         self.fetch.rst.next = self.rst.val();
+        self.reads.clk.next = self.clk.val();
+        self.reads.rst.next = self.rst.val();
         self.fetching.clk.next = self.clk.val();
         self.fetching.rst.next = self.rst.val();
         self.fetched.clk.next = self.clk.val();
@@ -272,26 +342,28 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.base_address.next = bit_cast::<DPA_BITS, 26>(self.base_r.q.val()) << 12;
 
         comment!("The oldest held page is replayed when nothing of it is in the pipeline any more.");
-        self.hold_now.next = self.hold_r.q.val().get_bit(self.hold_out.q.val().index());
-        self.replay_entry.next = 0.into();
-        self.replay_offer.next = false;
+        self.replay_first.next = 0.into();
+        self.replay_starts.next = false;
         for i in 0..4 {
-            if self.hold_out.q.val().index() == i {
-                self.replay_entry.next = self.hold_entries[i].q.val();
-                self.replay_offer.next = self.hold_now.val()
+            if self.replay_turn.q.val().index() == i {
+                self.replay_first.next = self.hold_entries[i].q.val();
+                self.replay_starts.next = self.hold_r.q.val().get_bit(i)
                     & self.hold_ages[i].q.val().get_bit(3)
-                    & !(self.replay_valid_r.q.val() & self.replay_last_r.q.val());
+                    & !self.replaying.q.val();
             }
         }
+        self.replay_ends.next = self.replay_head.q.val() == self.replay_tail.q.val();
 
         comment!("The entries.");
         self.entries.clk.next = self.clk.val();
         self.entries.rst.next = self.rst.val();
         self.entries.look_page.next = self.look_page.val();
+        self.entries.joins.next = self.joins.val();
         self.look_waits.next = self.entries.look_waits.val();
         self.entries.fetch_entry.next = self.fetch.out_data.val();
-        self.entries.fill_entry.next = self.fetched.out_data.val();
-        self.entries.replay_entry.next = self.replay_entry.val();
+        self.entries.fetched_entry.next = self.fetched.out_data.val();
+        self.entries.fill_entry.next = self.fill_look.q.val();
+        self.entries.replay_entry.next = self.replay_first.val();
         self.entries.done_entry.next = self.done_entry.val();
 
         comment!("A diverted slot joins the chain of its page, or begins one.");
@@ -302,35 +374,45 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.chain.write_enable.next = self.miss_valid.val();
         self.chain.write_address.next = self.places.out_data.val();
         self.chain.write_data.next = self.miss_slot.val();
-        self.next.write_enable.next = self.appends.val() & self.entries.behind.val();
-        self.next.write_address.next = self.entries.found_tail.val();
-        self.next.write_data.next = self.places.out_data.val();
+        self.links.d.next = self.appends.val() & self.entries.behind.val();
+        self.link_from.d.next = self.entries.found_tail.val();
+        self.link_to.d.next = self.places.out_data.val();
+        self.next.write_enable.next = self.links.q.val();
+        self.next.write_address.next = self.link_from.q.val();
+        self.next.write_data.next = self.link_to.q.val();
 
         comment!("Fill or pass: with room for what may have to be written back.");
         self.fill_clash.next = false;
         for i in 0..4 {
             if self.hold_r.q.val().get_bit(i)
                 & (self.hold_pages[i].q.val().get_bits::<SETS>(0)
-                    == self.entries.fill_page.val().get_bits::<SETS>(0))
+                    == self.fill_look_page.q.val().get_bits::<SETS>(0))
             {
                 self.fill_clash.next = true;
             }
         }
         self.hold_free.next = !self.hold_r.q.val().get_bit(self.hold_in.q.val().index());
-        self.fill_next.next = self.fetched.out_valid.val()
+        self.fill_next.next = self.fill_looks.q.val()
             & !self.fill_valid_r.q.val()
-            & !self.replay_offer.val()
+            & !self.replaying.q.val()
             & (self.victims_used.q.val() < 32)
             & (self.entries.fill_passes.val() | (self.hold_free.val() & !self.fill_clash.val()));
-        self.fetched.out_ready.next = self.fill_next.val();
         self.entries.take.next = self.fill_next.val() & self.entries.fill_passes.val();
+        self.fill_looked.next = !self.fill_looks.q.val() | self.fill_next.val();
+        self.fetched.out_ready.next = self.fill_looked.val();
+        if self.fill_looked.val() {
+            self.fill_looks.d.next = self.fetched.out_valid.val();
+            self.fill_look.d.next = self.fetched.out_data.val();
+            self.fill_look_page.d.next = self.entries.fetched_page.val();
+            self.fill_look_head.d.next = self.entries.fetched_head.val();
+        }
         self.fill_valid_r.d.next =
             self.fill_next.val() | (self.fill_valid_r.q.val() & !self.fill_granted.val());
         if self.fill_next.val() {
             self.fill_slot_r.d.next = self.chain.read_data.val();
-            self.fill_slot_r.d.next.page = self.entries.fill_page.val();
+            self.fill_slot_r.d.next.page = self.fill_look_page.q.val();
             self.fill_passes_r.d.next = self.entries.fill_passes.val();
-            self.fill_entry_r.d.next = self.fetched.out_data.val();
+            self.fill_entry_r.d.next = self.fill_look.q.val();
         }
         self.fill_valid.next = self.fill_valid_r.q.val();
         self.fill_slot.next = self.fill_slot_r.q.val();
@@ -346,37 +428,64 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             self.place_count.d.next = self.place_count.q.val() + 1;
         }
         self.replay_next.next =
-            self.replay_offer.val() & (!self.replay_valid_r.q.val() | self.replay_granted.val());
+            self.replaying.q.val() & (!self.replay_valid_r.q.val() | self.replay_granted.val());
+        if self.replay_starts.val() {
+            self.replay_turn.d.next = self.replay_turn.q.val() + 1;
+            self.replaying.d.next = true;
+            self.replay_entry.d.next = self.replay_first.val();
+            self.replay_head.d.next = self.entries.replay_head.val();
+            self.replay_tail.d.next = self.entries.replay_tail.val();
+        } else if self.replay_next.val() {
+            self.replaying.d.next = !self.replay_ends.val();
+            self.replay_head.d.next = self.next.read_data.val();
+        }
         self.frees_place.next = self.replay_next.val() | self.entries.take.val();
         self.places.in_valid.next = self.fill_places.val() | self.frees_place.val();
-        self.leaving.next = self.entries.fill_head.val();
-        if self.replay_offer.val() {
-            self.leaving.next = self.entries.replay_head.val();
+        self.leaving.next = self.fill_look_head.q.val();
+        if self.replaying.q.val() {
+            self.leaving.next = self.replay_head.q.val();
         }
         self.places.in_data.next = self.leaving.val();
         if self.fill_places.val() {
             self.places.in_data.next = self.place_count.q.val().get_bits::<CHAIN_BITS>(0);
         }
         self.places.out_ready.next = self.miss_valid.val();
-        self.room.next = (self.places.count.val() > 8) & (self.used.q.val() < 56);
-        self.room_low.next = (self.places.count.val() > 40) & (self.used.q.val() < 40);
+        comment!("What was counted a cycle ago: one more may be on its way.");
+        self.room_r.d.next = (self.places.count.val() > 9) & (self.used.q.val() < 55);
+        self.room_low_r.d.next = (self.places.count.val() > 41) & (self.used.q.val() < 39);
+        self.room.next = self.room_r.q.val();
+        self.room_low.next = self.room_low_r.q.val();
 
         comment!("Fetch: not while memory has not got the last write-back of the page.");
-        self.fetch_waits.next = false;
-        for i in 0..32 {
-            if self.victim_valid.q.val().get_bit(i)
-                & (self.victim_pages[i].q.val() == self.entries.fetch_page.val())
-            {
-                self.fetch_waits.next = true;
-            }
+        self.victim_pages.key_a.next = self.fetch_page.q.val();
+        self.victim_pages.key_b.next = self.fetch_page.q.val();
+        self.fetch_behind.next = self.fetch_victims.q.val() & self.victim_valid.q.val();
+        self.fetch_goes.next =
+            self.fetch_waits.q.val() & !self.fetch_behind.val().any() & self.reads.in_ready.val();
+        self.fetch_moves.next = !self.fetch_waits.q.val() | self.fetch_goes.val();
+        self.fetch_looked.next = !self.fetch_looks.q.val() | self.fetch_moves.val();
+        self.fetch.out_ready.next = self.fetch_looked.val();
+        if self.fetch_looked.val() {
+            self.fetch_looks.d.next = self.fetch.out_valid.val();
+            self.fetch_entry.d.next = self.fetch.out_data.val();
+            self.fetch_page.d.next = self.entries.fetch_page.val();
         }
-        self.read_valid.next = self.fetch.out_valid.val() & !self.fetch_waits.val();
-        self.read_address.next =
-            self.base_address.val() + (bit_cast::<DPA_BITS, PAGE_BITS>(self.entries.fetch_page.val()) << 6);
-        self.fetch_issue.next = self.fetch.out_valid.val() & !self.fetch_waits.val() & self.read_ready.val();
-        self.fetch.out_ready.next = self.fetch_issue.val();
+        self.fetch_victims.d.next = self.fetch_behind.val();
+        if self.fetch_moves.val() {
+            self.fetch_waits.d.next = self.fetch_looks.q.val();
+            self.fetch_read.d.next.entry = self.fetch_entry.q.val();
+            self.fetch_read.d.next.address =
+                self.base_address.val() + (bit_cast::<DPA_BITS, PAGE_BITS>(self.fetch_page.q.val()) << 6);
+            self.fetch_victims.d.next = self.victim_valid.q.val() & self.victim_pages.match_a.val();
+        }
+        self.reads.in_valid.next = self.fetch_waits.q.val() & !self.fetch_behind.val().any();
+        self.reads.in_data.next = self.fetch_read.q.val();
+        self.read_valid.next = self.reads.out_valid.val();
+        self.read_address.next = self.reads.out_data.val().address;
+        self.reads.out_ready.next = self.read_ready.val();
+        self.fetch_issue.next = self.reads.out_valid.val() & self.read_ready.val();
         self.fetching.in_valid.next = self.fetch_issue.val();
-        self.fetching.in_data.next = self.fetch.out_data.val();
+        self.fetching.in_data.next = self.reads.out_data.val().entry;
         self.fetching.out_ready.next = self.read_data_valid.val();
         self.descriptors.write_enable.next = self.read_data_valid.val();
         self.descriptors.write_address.next = self.fetching.out_data.val();
@@ -395,12 +504,13 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             self.replay_next.val() | (self.replay_valid_r.q.val() & !self.replay_granted.val());
         if self.replay_next.val() {
             self.replay_slot_r.d.next = self.chain.read_data.val();
-            self.replay_last_r.d.next = self.entries.replay_last.val();
+            self.replay_last_r.d.next = self.replay_ends.val();
+            self.replay_entry_r.d.next = self.replay_entry.q.val();
         }
         self.replay_valid.next = self.replay_valid_r.q.val();
         self.replay_slot.next = self.replay_slot_r.q.val();
         self.chain.read_address.next = self.leaving.val();
-        self.next.read_address.next = self.entries.replay_head.val();
+        self.next.read_address.next = self.replay_head.q.val();
         self.close_last.next = self.replay_granted.val() & self.replay_last_r.q.val();
         self.hold_set.next = 0.into();
         if self.push_fill.val() {
@@ -439,7 +549,7 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             "An entry closes when its last replay is about to be decided: what enters behind that finds the descriptor."
         );
         self.close_1.d.next = self.close_last.val();
-        self.close_entry_1.d.next = self.replay_entry.val();
+        self.close_entry_1.d.next = self.replay_entry_r.q.val();
         self.close_2.d.next = self.close_1.q.val();
         self.close_entry_2.d.next = self.close_entry_1.q.val();
         self.close_3.d.next = self.close_2.q.val();
@@ -463,8 +573,6 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.entries.miss_page.next = self.miss_slot.val().page;
         self.entries.miss_place.next = self.places.out_data.val();
         self.entries.miss_may_pass.next = self.may_pass.val();
-        self.entries.next_place.next = self.next.read_data.val();
-        self.entries.pop.next = self.replay_next.val() & !self.entries.replay_last.val();
         self.entries.replayed.next = self.close_5.q.val();
         self.entries.replayed_entry.next = self.close_entry_5.q.val();
         self.entries.done_close.next = self.pass_close.val();
@@ -491,14 +599,10 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             self.victim_out.d.next = self.victim_out.q.val() + 1;
         }
         self.victim_valid.d.next = (self.victim_valid.q.val() | self.set_in.val()) & !self.set_out.val();
-        for i in 0..32 {
-            self.victim_pages[i].clock.next = self.clk.val();
-            self.victim_pages[i].reset.next = self.rst.val();
-            self.victim_pages[i].d.next = self.victim_pages[i].q.val();
-            if self.set_in.val().get_bit(i) {
-                self.victim_pages[i].d.next = self.evict_page.val();
-            }
-        }
+        self.victim_pages.clock.next = self.clk.val();
+        self.victim_pages.write_enable.next = self.victim_push.val();
+        self.victim_pages.write_address.next = self.victim_in.q.val();
+        self.victim_pages.write_data.next = self.evict_page.val();
 
         comment!(
             "The tables, and what is written. A group of 512 pages has eight lines of the page list, which are read together."
@@ -506,13 +610,15 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.all_lines.next = self.init_pages.val() + (((self.init_pages.val() + 511) >> 9) << 3);
         self.tables.next = self.ready.q.val();
         self.table_pages.next = self.pages.q.val();
-        self.list_base.next = self.base_address.val() + (bit_cast::<DPA_BITS, 32>(self.pages.q.val()) << 6);
+        self.list_base_r.d.next =
+            self.base_address.val() + (bit_cast::<DPA_BITS, 32>(self.pages.q.val()) << 6);
+        self.list_base.next = self.list_base_r.q.val();
         self.write_valid.next = self.victims.out_valid.val();
         self.victims.out_ready.next = self.write_ready.val() & !self.clearing.q.val();
         self.write_address.next = self.base_address.val()
             + (bit_cast::<DPA_BITS, PAGE_BITS>(self.victims.out_data.val().page) << 6);
         self.write_data.next = self.victims.out_data.val().data;
-        self.clear_issue.next = self.clearing.q.val() & (self.clear_next.q.val() != self.lines.q.val());
+        self.clear_issue.next = self.clearing.q.val() & self.clear_more.q.val();
         if self.clearing.q.val() {
             self.write_valid.next = self.clear_issue.val();
             self.write_address.next =
@@ -520,6 +626,8 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             self.write_data.next = 0.into();
             if self.clear_issue.val() & self.write_ready.val() {
                 self.clear_next.d.next = self.clear_next.q.val() + 1;
+                self.clear_rest.d.next = self.clear_rest.q.val() - 1;
+                self.clear_more.d.next = self.clear_rest.q.val() != 1;
             }
             if self.write_done.val() {
                 self.clear_left.d.next = self.clear_left.q.val() - 1;
@@ -532,7 +640,8 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             self.base_r.d.next = self.base.val();
             self.pages.d.next = self.init_pages.val();
             self.clear_next.d.next = 0.into();
-            self.lines.d.next = self.all_lines.val();
+            self.clear_rest.d.next = self.all_lines.val();
+            self.clear_more.d.next = self.all_lines.val() != 0;
             self.clear_left.d.next = self.all_lines.val();
             self.clearing.d.next = !self.init_zeroed.val();
             self.ready.d.next = self.init_zeroed.val();

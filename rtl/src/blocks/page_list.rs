@@ -10,9 +10,9 @@
 //! then finds nothing. A line that cannot be read counts as all set.
 //!
 //! # Bounds
-//! A change cannot wait. `room` says that the queue of 32 has a place for every slot in the pipeline: 15, eight slots, and the
-//! eight lines of a group that is closed, are 31. It also keeps the writes without an answer below 240, which the counts modulo
-//! 256 can tell apart. It comes back as fast as device memory takes writes and answers them, and waits for nothing else.
+//! A change cannot wait. `room` says that the queue of 32 has a place for every slot in the pipeline: 15, nine slots, and the
+//! eight lines of a group that is closed, are 32. It also keeps the writes without an answer at 240 or less, which the counts
+//! modulo 256 can tell apart. It comes back as fast as device memory takes writes and answers them, and waits for nothing else.
 //!
 //! # Timing
 //! Group taken to first read: 10 cycles if no set must be written. Eight reads in eight cycles.
@@ -105,6 +105,10 @@ pub struct PageList {
     pub write_done: Signal<In, Bit>,
 
     state: Reg<ListState>,
+    // The change of the cycle before.
+    set_r: Reg<Bit>,
+    changes_r: Reg<Bit>,
+    page_r: Reg<Page>,
     // Two copies: one for changes, one for the reader.
     open: LutRam<ListChangeBits, 5>,
     open_too: LutRam<ListChangeBits, 5>,
@@ -152,8 +156,8 @@ impl Logic for PageList {
     fn update(&mut self) {
         comment!("module page_list");
         dff_setup!(
-            self, clk, state, open_valid, told, written, last_set, set_waits, until, behind, group_r,
-            next_line, left
+            self, clk, state, set_r, changes_r, page_r, open_valid, told, written, last_set, set_waits,
+            until, behind, group_r, next_line, left
         );
         self.queue.clk.next = self.clk.val();
         self.queue.rst.next = self.rst.val();
@@ -163,9 +167,12 @@ impl Logic for PageList {
         self.words.rst.next = self.rst.val();
 
         comment!("Changes: joined to the open line, or put in the place of another.");
-        self.changes.next = self.set.val() | self.clear.val();
-        self.bit_now.next = bits::<64>(1) << self.page.val().get_bits::<6>(0);
-        self.change_line.next = self.page.val().get_bits::<LIST_BITS>(6);
+        self.set_r.d.next = self.set.val();
+        self.changes_r.d.next = self.set.val() | self.clear.val();
+        self.page_r.d.next = self.page.val();
+        self.changes.next = self.changes_r.q.val();
+        self.bit_now.next = bits::<64>(1) << self.page_r.q.val().get_bits::<6>(0);
+        self.change_line.next = self.page_r.q.val().get_bits::<LIST_BITS>(6);
         self.read_line.next = (bit_cast::<LIST_BITS, GROUP_BITS>(self.group_r.q.val()) << 3)
             | bit_cast::<LIST_BITS, 3>(self.next_line.q.val());
         self.place.next = self.change_line.val().get_bits::<5>(0);
@@ -175,12 +182,12 @@ impl Logic for PageList {
         self.is_open.next = (self.open_valid.q.val() & self.place_bit.val()).any();
         self.joins.next = self.is_open.val()
             & (self.open_now.val().line == self.change_line.val())
-            & (self.open_now.val().set == self.set.val());
+            & (self.open_now.val().set == self.set_r.q.val());
         self.displaces.next = self.changes.val() & self.is_open.val() & !self.joins.val();
         self.open.write_enable.next = self.changes.val();
         self.open.write_address.next = self.place.val();
         self.opened.next.line = self.change_line.val();
-        self.opened.next.set = self.set.val();
+        self.opened.next.set = self.set_r.q.val();
         self.opened.next.pages = self.bit_now.val();
         if self.joins.val() {
             self.opened.next.pages = self.open_now.val().pages | self.bit_now.val();

@@ -32,6 +32,8 @@ pub struct PlainPath {
 
     /// A legal request of a plain region is offered, and its answers have their places.
     pub req_valid: Signal<In, Bit>,
+    /// The same, early in the cycle: not of one whose region becomes known in this cycle. That one leaves the turn to a write.
+    pub req_known: Signal<In, Bit>,
     /// The request.
     pub req: Signal<In, RequestBits>,
     /// First frame of its region, in regions.
@@ -79,6 +81,7 @@ pub struct PlainPath {
     write_leaves: Signal<Local, Bit>,
     none: Signal<Local, Bit>,
     write_valid: Signal<Local, Bit>,
+    turn_req: Signal<Local, Bit>,
     takes_req: Signal<Local, Bit>,
     takes_rwd: Signal<Local, Bit>,
     takes: Signal<Local, Bit>,
@@ -109,11 +112,11 @@ impl Logic for PlainPath {
         self.write_valid.next = self.rwd_valid.val() & (!self.unsettled.q.val() | self.none.val());
 
         comment!("Who goes.");
-        self.takes_req.next =
-            self.req_valid.val() & !self.pipeline_valid.val() & (self.turn.q.val() | !self.write_valid.val());
-        self.takes_rwd.next = self.write_valid.val()
+        self.turn_req.next = self.turn.q.val() & self.req_known.val();
+        self.takes_req.next = self.req_valid.val()
             & !self.pipeline_valid.val()
-            & (!self.turn.q.val() | !self.req_valid.val());
+            & (self.turn_req.val() | !self.write_valid.val());
+        self.takes_rwd.next = self.write_valid.val() & !self.pipeline_valid.val() & !self.turn_req.val();
         self.takes.next = self.takes_req.val() | self.takes_rwd.val();
         if self.takes.val() {
             self.turn.d.next = self.takes_rwd.val();

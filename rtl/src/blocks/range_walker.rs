@@ -187,6 +187,12 @@ pub struct RangeWalker {
     asked_word: Reg<Bits<WORD_BITS>>,
     asked_first: Reg<Bit>,
     asked_last: Reg<Bit>,
+    // The word that came in the cycle before, and whether it counts.
+    came: Reg<Bit>,
+    came_valid: Reg<Bit>,
+    came_word: Reg<Bits<WORD_BITS>>,
+    came_groups: Reg<Bits<64>>,
+    found_word: Reg<Bits<WORD_BITS>>,
     found_groups: Reg<Bits<64>>,
     found_group: Reg<Bits<GROUP_BITS>>,
     asked_groups: Fifo<Bits<GROUP_BITS>, 1>,
@@ -273,6 +279,11 @@ impl Logic for RangeWalker {
             asked_word,
             asked_first,
             asked_last,
+            came,
+            came_valid,
+            came_word,
+            came_groups,
+            found_word,
             found_groups,
             found_group,
             giving,
@@ -294,8 +305,7 @@ impl Logic for RangeWalker {
         self.demotes.next = (self.kind_r.q.val() == slot_kind::UNMAP)
             | (self.kind_r.q.val() == slot_kind::TRACK_SET)
             | (self.kind_r.q.val() == slot_kind::RECALL);
-        self.stops.next =
-            self.stop.val() | self.stopped_r.q.val() | self.failed_r.q.val() | self.wrong_state.val();
+        self.stops.next = self.stopped_r.q.val() | self.failed_r.q.val() | self.wrong_state.val();
         self.ends.next = self.stops.val() | self.partial_r.q.val();
 
         comment!("The range in words of the summary. A mask of the bits from n on is (all ones << n).");
@@ -311,6 +321,10 @@ impl Logic for RangeWalker {
             self.word_high.next = !((!bits::<64>(0) << self.last_group.val().get_bits::<6>(0)) << 1);
         }
         self.found.next = self.groups.val() & self.word_low.val() & self.word_high.val();
+        self.came.d.next = self.asked.q.val();
+        self.came_valid.d.next = self.word_valid.val();
+        self.came_word.d.next = self.asked_word.q.val();
+        self.came_groups.d.next = self.found.val();
         self.past_words.next = self.scan.q.val() > bit_cast::<GROUP_BITS, WORD_BITS>(self.last_word.val());
 
         comment!("The next word is of the group at hand, or the first one of the next group.");
@@ -471,22 +485,24 @@ impl Logic for RangeWalker {
                 }
                 if self.ends.val() {
                     self.find.d.next = FindState::End;
-                } else if self.asked.q.val() & !self.word_valid.val() {
+                } else if self.came.q.val() & !self.came_valid.q.val() {
                     comment!("It met a write: once more.");
-                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val());
+                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.came_word.q.val());
                     self.asked.d.next = false;
-                } else if self.asked.q.val() & self.found.val().any() {
-                    self.found_groups.d.next = self.found.val();
-                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) + 1;
+                    self.came.d.next = false;
+                } else if self.came.q.val() & self.came_groups.q.val().any() {
+                    self.found_groups.d.next = self.came_groups.q.val();
+                    self.found_word.d.next = self.came_word.q.val();
+                    self.scan.d.next = bit_cast::<GROUP_BITS, WORD_BITS>(self.came_word.q.val()) + 1;
                     self.asked.d.next = false;
-                    self.asked_word.d.next = self.asked_word.q.val();
+                    self.came.d.next = false;
                     self.find.d.next = FindState::Group;
-                } else if self.past_words.val() {
+                } else if self.past_words.val() & !self.asked.q.val() {
                     self.find.d.next = FindState::End;
                 }
             }
             FindState::Group => {
-                self.found_group.d.next = (bit_cast::<GROUP_BITS, WORD_BITS>(self.asked_word.q.val()) << 6)
+                self.found_group.d.next = (bit_cast::<GROUP_BITS, WORD_BITS>(self.found_word.q.val()) << 6)
                     | bit_cast::<GROUP_BITS, 6>(self.group_search.index.val());
                 self.found_groups.d.next = self.found_groups.q.val() & !self.group_search.one_hot.val();
                 self.find.d.next = FindState::Scan;

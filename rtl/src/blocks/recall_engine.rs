@@ -23,6 +23,7 @@
 //! it was taken, judged in the next, and counted for its page in the third.
 
 use super::channels::{M2sBirsp, S2mBisnp};
+use super::line_quads::LineQuads;
 use super::recall_table::RecallTable;
 use super::snoop_picker::SnoopPicker;
 use super::types::*;
@@ -122,7 +123,9 @@ pub struct RecallEngine {
     pages: RecallTable,
     work: Fifo<SnoopWorkBits, CONTEXT_BITS>,
     again: Fifo<AgainBits, 4>,
+    again_head: Skid<AgainBits>,
     tags: Fifo<FreeTagBits, TAG_BITS>,
+    tags_head: Skid<FreeTagBits>,
     snoops: LutRam<TagBits, TAG_BITS>,
     asked: LutRam<Bits<4>, TAG_BITS>,
     answers: LutRam<AnsweredBits, TAG_BITS>,
@@ -131,12 +134,15 @@ pub struct RecallEngine {
     sent_there: LutRam<Bits<8>, CONTEXT_BITS>,
     over_here: LutRam<Bits<8>, CONTEXT_BITS>,
     over_there: LutRam<Bits<8>, CONTEXT_BITS>,
+    new_quads: LineQuads,
     picker: SnoopPicker,
     snoop: Skid<SnoopBits>,
     fill: Reg<Bits<9>>,
     sending: Reg<Contexts>,
     work_valid: Reg<Bit>,
     work_now: Reg<SnoopWorkBits>,
+    // Its recall timed out.
+    stuck_work: Reg<Bit>,
     response_valid: Reg<Bit>,
     response: Reg<ResponseBits>,
     judged_valid: Reg<Bit>,
@@ -144,8 +150,14 @@ pub struct RecallEngine {
     entry: Reg<TagBits>,
     asked_lines: Reg<Bits<4>>,
     answer: Reg<AnsweredBits>,
+    // The lines that the response is about; it can be read; its recall is over.
+    hit: Reg<Bits<4>>,
+    readable: Reg<Bit>,
+    is_over: Reg<Bit>,
     answered: Reg<Bit>,
     answered_context: Reg<Bits<CONTEXT_BITS>>,
+    skipped: Reg<Bit>,
+    skipped_context: Reg<Bits<CONTEXT_BITS>>,
     failed: Reg<Bit>,
     failed_context: Reg<Bits<CONTEXT_BITS>>,
     in_flight: Reg<Bits<9>>,
@@ -158,7 +170,7 @@ pub struct RecallEngine {
     queued_bit: Signal<Local, Contexts>,
     stuck_now: Signal<Local, Contexts>,
     over_now: Signal<Local, Contexts>,
-    stuck_work: Signal<Local, Bit>,
+    work_loads: Signal<Local, Bit>,
     resend: Signal<Local, Bit>,
     skip: Signal<Local, Bit>,
     send: Signal<Local, Bit>,
@@ -176,19 +188,18 @@ pub struct RecallEngine {
     judged_tag: Signal<Local, Bits<TAG_BITS>>,
     answer_next: Signal<Local, AnsweredBits>,
     open: Signal<Local, Bits<4>>,
+    found: Signal<Local, TagBits>,
     block: Signal<Local, Bit>,
     by_block: Signal<Local, Bit>,
-    hit: Signal<Local, Bits<4>>,
-    readable: Signal<Local, Bit>,
     known: Signal<Local, Bit>,
     right: Signal<Local, Bit>,
     wrong: Signal<Local, Bit>,
     complete: Signal<Local, Bit>,
-    is_over: Signal<Local, Bit>,
     once_more: Signal<Local, Bit>,
     free_tag: Signal<Local, Bit>,
     all_sent: Signal<Local, Bit>,
     all_answered: Signal<Local, Bit>,
+    frees_same: Signal<Local, Bit>,
     skipped_all: Signal<Local, Bit>,
 }
 
@@ -203,6 +214,7 @@ impl Logic for RecallEngine {
             sending,
             work_valid,
             work_now,
+            stuck_work,
             response_valid,
             response,
             judged_valid,
@@ -210,8 +222,13 @@ impl Logic for RecallEngine {
             entry,
             asked_lines,
             answer,
+            hit,
+            readable,
+            is_over,
             answered,
             answered_context,
+            skipped,
+            skipped_context,
             failed,
             failed_context,
             in_flight,
@@ -223,8 +240,12 @@ impl Logic for RecallEngine {
         self.work.rst.next = self.rst.val();
         self.again.clk.next = self.clk.val();
         self.again.rst.next = self.rst.val();
+        self.again_head.clk.next = self.clk.val();
+        self.again_head.rst.next = self.rst.val();
         self.tags.clk.next = self.clk.val();
         self.tags.rst.next = self.rst.val();
+        self.tags_head.clk.next = self.clk.val();
+        self.tags_head.rst.next = self.rst.val();
         self.snoop.clk.next = self.clk.val();
         self.snoop.rst.next = self.rst.val();
         self.snoops.clock.next = self.clk.val();
@@ -315,6 +336,8 @@ impl Logic for RecallEngine {
             | (self.result_slot.val().kind == slot_kind::UNMAP)
             | ((self.result_slot.val().kind == slot_kind::RECALL) & self.result_slot.val().flags.get_bit(0));
         self.work.in_data.next.mask = self.result.val().mask;
+        self.new_quads.mask.next = self.result.val().mask;
+        self.work.in_data.next.quads = self.new_quads.quads.val();
 
         comment!("Responses: taken one per cycle, whatever else happens.");
         self.m2s_birsp.ready.next = true;
@@ -327,48 +350,49 @@ impl Logic for RecallEngine {
         self.snoops.read_address.next = self.tag.val();
         self.asked.read_address.next = self.tag.val();
         self.answers.read_address.next = self.tag.val();
-        self.entry.d.next = self.snoops.read_data.val();
+        self.found.next = self.snoops.read_data.val();
+        self.entry.d.next = self.found.val();
+        self.block.next = self.found.val().block;
+        self.by_block.next = self.response.q.val().opcode.get_bit(2);
+        self.hit.d.next = bits::<4>(1) << self.response.q.val().low;
+        if self.by_block.val() | !self.block.val() {
+            self.hit.d.next = self.found.val().lines;
+        }
+        self.readable.d.next = (self.response.q.val().opcode == m2s_birsp::BI_RSP_I)
+            | (self.response.q.val().opcode == m2s_birsp::BI_RSP_S)
+            | (self.response.q.val().opcode == m2s_birsp::BI_RSP_E)
+            | (self.block.val()
+                & ((self.response.q.val().opcode == m2s_birsp::BI_RSP_I_BLK)
+                    | (self.response.q.val().opcode == m2s_birsp::BI_RSP_S_BLK)
+                    | (self.response.q.val().opcode == m2s_birsp::BI_RSP_E_BLK)));
         self.asked_lines.d.next = self.asked.read_data.val();
         self.answer.d.next = self.answers.read_data.val();
+        self.is_over.d.next = self.over_now.val().get_bit(self.found.val().context.index());
         self.judged_valid.d.next = self.response_valid.q.val();
         self.judged.d.next = self.response.q.val();
         comment!("A cycle later it is judged; the next one may be of the same tag.");
         self.judged_tag.next = self.judged.q.val().tag.get_bits::<TAG_BITS>(0);
         self.open.next = self.asked_lines.q.val() ^ self.answer.q.val().lines;
-        self.block.next = (self.entry.q.val().lines & (self.entry.q.val().lines - 1)).any();
-        self.by_block.next = self.judged.q.val().opcode.get_bit(2);
-        self.hit.next = bits::<4>(1) << self.judged.q.val().low;
-        if self.by_block.val() | !self.block.val() {
-            self.hit.next = self.entry.q.val().lines;
-        }
-        self.readable.next = (self.judged.q.val().opcode == m2s_birsp::BI_RSP_I)
-            | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_S)
-            | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_E)
-            | (self.block.val()
-                & ((self.judged.q.val().opcode == m2s_birsp::BI_RSP_I_BLK)
-                    | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_S_BLK)
-                    | (self.judged.q.val().opcode == m2s_birsp::BI_RSP_E_BLK)));
         self.known.next = self.judged_valid.q.val()
             & !self.filling.val()
             & !self.judged.q.val().tag.get_bits::<8>(8).any()
-            & self.readable.val()
+            & self.readable.q.val()
             & self.open.val().any()
-            & ((self.open.val() & self.hit.val()) == self.hit.val());
+            & ((self.open.val() & self.hit.q.val()) == self.hit.q.val());
         self.right.next = (self.judged.q.val().opcode.get_bits::<2>(0) == 0)
             | ((self.judged.q.val().opcode.get_bits::<2>(0) == 1) & !self.entry.q.val().invalidate);
         self.bad_response.next = self.judged_valid.q.val() & (!self.known.val() | !self.right.val());
         self.wrong.next = self.answer.q.val().wrong | !self.right.val();
-        self.complete.next = self.known.val() & (self.open.val() == self.hit.val());
-        self.is_over.next = self.over_now.val().get_bit(self.entry.q.val().context.index());
+        self.complete.next = self.known.val() & (self.open.val() == self.hit.q.val());
         self.once_more.next = self.complete.val()
             & self.wrong.val()
             & !self.entry.q.val().again
-            & !self.is_over.val()
+            & !self.is_over.q.val()
             & self.again.in_ready.val();
         self.free_tag.next = self.complete.val() & !self.once_more.val();
         self.answers.write_enable.next = self.known.val() | self.filling.val();
         self.answers.write_address.next = self.judged_tag.val();
-        self.answer_next.next.lines = self.answer.q.val().lines ^ self.hit.val();
+        self.answer_next.next.lines = self.answer.q.val().lines ^ self.hit.q.val();
         self.answer_next.next.wrong = self.wrong.val() & !self.complete.val();
         self.answers.write_data.next = self.answer_next.val();
         if self.known.val() & (self.judged_tag.val() == self.tag.val()) {
@@ -376,11 +400,11 @@ impl Logic for RecallEngine {
         }
         self.again.in_valid.next = self.once_more.val();
         self.again.in_data.next.tag = self.judged_tag.val();
-        self.again.in_data.next.answered = self.answer.q.val().lines ^ self.hit.val();
+        self.again.in_data.next.answered = self.answer.q.val().lines ^ self.hit.q.val();
         self.again.in_data.next.snoop = self.entry.q.val();
         self.tags.in_valid.next = self.free_tag.val() | self.filling.val();
         self.tags.in_data.next.tag = self.judged_tag.val();
-        self.tags.in_data.next.answered = self.answer.q.val().lines ^ self.hit.val();
+        self.tags.in_data.next.answered = self.answer.q.val().lines ^ self.hit.q.val();
         self.over_here.read_address.next = self.entry.q.val().context;
         self.sent_there.read_address.next = self.entry.q.val().context;
         self.over_here.write_enable.next = self.free_tag.val() | self.filling.val();
@@ -402,36 +426,46 @@ impl Logic for RecallEngine {
         self.over_there.write_enable.next = self.over_here.write_enable.val();
         self.over_there.write_address.next = self.over_here.write_address.val();
         self.over_there.write_data.next = self.over_here.write_data.val();
-        self.failed.d.next = self.free_tag.val() & self.wrong.val() & !self.is_over.val();
+        self.failed.d.next = self.free_tag.val() & self.wrong.val() & !self.is_over.q.val();
         self.failed_context.d.next = self.entry.q.val().context;
         self.pages.failed.next = self.failed.q.val();
         self.pages.failed_context.next = self.failed_context.q.val();
 
         comment!("The issuer: one snoop per cycle, those to be sent again first.");
         comment!("What is left of a recall that timed out is not sent.");
-        self.again_now.next = self.again.out_data.val();
-        self.free_now.next = self.tags.out_data.val();
+        self.again_head.in_valid.next = self.again.out_valid.val();
+        self.again_head.in_data.next = self.again.out_data.val();
+        self.again.out_ready.next = self.again_head.in_ready.val();
+        self.again_now.next = self.again_head.out_data.val();
+        self.tags_head.in_valid.next = self.tags.out_valid.val();
+        self.tags_head.in_data.next = self.tags.out_data.val();
+        self.tags.out_ready.next = self.tags_head.in_ready.val();
+        self.free_now.next = self.tags_head.out_data.val();
         self.picker.mask.next = self.work_now.q.val().mask;
-        self.stuck_work.next = self.stuck_now.val().get_bit(self.work_now.q.val().context.index());
-        self.resend.next = self.again.out_valid.val() & self.snoop.in_ready.val();
-        self.skip.next = self.work_valid.q.val() & self.stuck_work.val() & !self.free_tag.val();
+        self.picker.quads.next = self.work_now.q.val().quads;
+        self.resend.next = self.again_head.out_valid.val() & self.snoop.in_ready.val();
+        self.skip.next = self.work_valid.q.val() & self.stuck_work.q.val();
         self.send.next = self.work_valid.q.val()
-            & !self.stuck_work.val()
-            & !self.again.out_valid.val()
-            & self.tags.out_valid.val()
+            & !self.stuck_work.q.val()
+            & !self.again_head.out_valid.val()
+            & self.tags_head.out_valid.val()
             & self.snoop.in_ready.val()
             & !self.filling.val();
         self.send_any.next = self.send.val() | self.resend.val();
         self.last.next = (self.send.val() & !self.picker.more.val()) | self.skip.val();
-        self.again.out_ready.next = self.resend.val();
-        self.tags.out_ready.next = self.send.val();
-        self.work.out_ready.next = !self.work_valid.q.val() | self.last.val();
+        self.again_head.out_ready.next = self.resend.val();
+        self.tags_head.out_ready.next = self.send.val();
+        self.work_loads.next = !self.work_valid.q.val() | self.last.val();
+        self.work.out_ready.next = self.work_loads.val();
+        self.stuck_work.d.next = self.stuck_now.val().get_bit(self.work_now.q.val().context.index());
         if self.send.val() {
             self.work_now.d.next.mask = self.picker.rest.val();
+            self.work_now.d.next.quads = self.picker.rest_quads.val();
         }
-        if !self.work_valid.q.val() | self.last.val() {
+        if self.work_loads.val() {
             self.work_valid.d.next = self.work.out_valid.val();
             self.work_now.d.next = self.work.out_data.val();
+            self.stuck_work.d.next = self.stuck_now.val().get_bit(self.work.out_data.val().context.index());
         }
         self.last_bit.next = 0.into();
         if self.last.val() {
@@ -439,7 +473,7 @@ impl Logic for RecallEngine {
         }
         self.sending.d.next = (self.sending.q.val() & !self.last_bit.val()) | self.queued_bit.val();
         self.pages.sending.next = self.sending.q.val();
-        if self.again.out_valid.val() {
+        if self.again.out_valid.val() | self.again_head.out_valid.val() {
             comment!("Nobody knows whose they are.");
             self.pages.sending.next = !bits::<CONTEXTS>(0);
         }
@@ -449,10 +483,11 @@ impl Logic for RecallEngine {
         self.sent_snoop.next.lines = self.picker.lines.val();
         self.sent_snoop.next.context = self.work_now.q.val().context;
         self.sent_snoop.next.invalidate = self.work_now.q.val().invalidate;
+        self.sent_snoop.next.block = self.picker.block.val();
         self.sent_snoop.next.again = false;
         self.sent_tag.next = self.free_now.val().tag;
         self.sent_answered.next = self.free_now.val().answered;
-        if self.again.out_valid.val() {
+        if self.again_head.out_valid.val() {
             self.sent_snoop.next = self.again_now.val().snoop;
             self.sent_snoop.next.invalidate = true;
             self.sent_snoop.next.again = true;
@@ -470,8 +505,15 @@ impl Logic for RecallEngine {
         self.sent_here.write_enable.next = self.send.val() | self.filling.val();
         self.sent_here.write_address.next = self.work_now.q.val().context;
         self.sent_here.write_data.next = self.sent_here.read_data.val() + 1;
+        comment!("The last answer of its context may come in this cycle.");
+        self.frees_same.next =
+            self.free_tag.val() & (self.entry.q.val().context == self.work_now.q.val().context);
         self.skipped_all.next =
             self.skip.val() & (self.sent_here.read_data.val() == self.over_there.read_data.val());
+        if self.frees_same.val() {
+            self.skipped_all.next =
+                self.skip.val() & (self.sent_here.read_data.val() == self.over_there.read_data.val() + 1);
+        }
         if self.filling.val() {
             self.asked.write_address.next = self.fill.q.val().get_bits::<TAG_BITS>(0);
             self.asked.write_data.next = 0.into();
@@ -481,19 +523,20 @@ impl Logic for RecallEngine {
         self.sent_there.write_enable.next = self.sent_here.write_enable.val();
         self.sent_there.write_address.next = self.sent_here.write_address.val();
         self.sent_there.write_data.next = self.sent_here.write_data.val();
-        self.answered.d.next = self.all_answered.val() | self.skipped_all.val();
+        self.answered.d.next = self.all_answered.val();
         self.answered_context.d.next = self.entry.q.val().context;
-        if self.skipped_all.val() {
-            self.answered_context.d.next = self.work_now.q.val().context;
-        }
+        self.skipped.d.next = self.skipped_all.val();
+        self.skipped_context.d.next = self.work_now.q.val().context;
         self.pages.answered.next = self.answered.q.val();
         self.pages.answered_context.next = self.answered_context.q.val();
+        self.pages.skipped.next = self.skipped.q.val();
+        self.pages.skipped_context.next = self.skipped_context.q.val();
 
         comment!(
             "The message. Address bits 7:6 of a block form: 1 the lower two lines, 2 the upper two, 3 all four."
         );
         self.sent_lines.next = self.sent_snoop.val().lines;
-        self.sent_block.next = (self.sent_lines.val() & (self.sent_lines.val() - 1)).any();
+        self.sent_block.next = self.sent_snoop.val().block;
         self.snoop.in_valid.next = self.send_any.val();
         self.snoop.in_data.next.opcode = s2m_bisnp::BI_SNP_DATA.into();
         if self.sent_snoop.val().invalidate {

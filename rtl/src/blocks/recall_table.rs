@@ -99,6 +99,10 @@ pub struct RecallTable {
     pub answered: Signal<In, Bit>,
     /// That context.
     pub answered_context: Signal<In, Bits<CONTEXT_BITS>>,
+    /// The same of another context, whose last snoops were left out.
+    pub skipped: Signal<In, Bit>,
+    /// That context.
+    pub skipped_context: Signal<In, Bits<CONTEXT_BITS>>,
     /// A snoop of a context was answered wrongly, and is not sent again.
     pub failed: Signal<In, Bit>,
     /// That context.
@@ -122,6 +126,9 @@ pub struct RecallTable {
 
     // The page that was looked up, and the contexts that held it then.
     looked: Reg<Bit>,
+    looked_last: Reg<Bit>,
+    // A context held a page that had not ended, a cycle ago.
+    busy: Reg<Bit>,
     look: Reg<JobBits>,
     look_holds: Reg<Contexts>,
     // The free context that is taken next.
@@ -135,6 +142,9 @@ pub struct RecallTable {
     draining: Reg<Contexts>,
     waits: Reg<Contexts>,
     stuck_r: Reg<Contexts>,
+    // Those that were a cycle ago, and those that an UNMAP may take over.
+    stuck_last: Reg<Contexts>,
+    resting: Reg<Contexts>,
     failed_r: Reg<Contexts>,
     unanswered: Reg<Contexts>,
     taken_over: Reg<Contexts>,
@@ -174,6 +184,8 @@ pub struct RecallTable {
     recall_bit: Signal<Local, Contexts>,
     done_bit: Signal<Local, Contexts>,
     answered_bit: Signal<Local, Contexts>,
+    skipped_bit: Signal<Local, Contexts>,
+    over_bit: Signal<Local, Contexts>,
     failed_bit: Signal<Local, Contexts>,
     deferred_bit: Signal<Local, Contexts>,
     ended: Signal<Local, Contexts>,
@@ -199,6 +211,8 @@ impl Logic for RecallTable {
             self,
             clk,
             looked,
+            looked_last,
+            busy,
             look,
             look_holds,
             spare,
@@ -210,6 +224,8 @@ impl Logic for RecallTable {
             draining,
             waits,
             stuck_r,
+            stuck_last,
+            resting,
             failed_r,
             unanswered,
             taken_over,
@@ -259,7 +275,13 @@ impl Logic for RecallTable {
         comment!("Start: a spare context, or the stuck one of the page. The next spare one is chosen ahead.");
         self.start.next = self.look.q.val();
         self.start_unmap.next = self.start.val().kind == slot_kind::UNMAP;
-        self.rests.next = self.stuck_r.q.val() & !self.waits.q.val() & !self.sending.val();
+        comment!(
+            "A snoop that was to be sent again when the recall timed out shows in `sending` a cycle later than the timeout."
+        );
+        self.stuck_last.d.next = self.stuck_r.q.val();
+        self.resting.d.next =
+            self.stuck_r.q.val() & self.stuck_last.q.val() & !self.waits.q.val() & !self.sending.val();
+        self.rests.next = self.resting.q.val() & self.stuck_r.q.val();
         self.start_held.next = self.look_holds.q.val() & self.held.q.val();
         self.held_page.mask.next = self.start_held.val();
         self.start_takes.next = (self.start_held.val() & self.rests.val()).any();
@@ -382,6 +404,11 @@ impl Logic for RecallTable {
         if self.answered.val() {
             self.answered_bit.next = bits::<CONTEXTS>(1) << self.answered_context.val();
         }
+        self.skipped_bit.next = 0.into();
+        if self.skipped.val() {
+            self.skipped_bit.next = bits::<CONTEXTS>(1) << self.skipped_context.val();
+        }
+        self.over_bit.next = self.answered_bit.val() | self.skipped_bit.val();
         self.failed_bit.next = 0.into();
         if self.failed.val() {
             self.failed_bit.next = bits::<CONTEXTS>(1) << self.failed_context.val();
@@ -437,13 +464,17 @@ impl Logic for RecallTable {
             (self.stuck_r.q.val() | self.late_bit.val()) & !self.release.val() & !self.start_bit.val();
         self.failed_r.d.next =
             (self.failed_r.q.val() | (self.failed_bit.val() & !self.over_now.val())) & !self.start_bit.val();
-        self.unanswered.d.next = (self.unanswered.q.val() & !self.answered_bit.val()) | self.recall_bit.val();
+        self.unanswered.d.next = (self.unanswered.q.val() & !self.over_bit.val()) | self.recall_bit.val();
         self.taken_over.d.next = (self.taken_over.q.val() | self.start_over.val()) & !self.release.val();
         self.owed.d.next = (self.owed.q.val() | (self.release.val() & self.taken_over.q.val()))
             & self.unanswered.q.val()
-            & !self.answered_bit.val();
+            & !self.over_bit.val();
+        comment!("That a page has ended shows a cycle later.");
+        self.busy.d.next = (self.held.q.val() & !self.stuck_r.q.val() & !self.draining.q.val()).any();
+        self.looked_last.d.next = self.looked.q.val();
         self.active.next = self.incoming.out_valid.val()
             | self.looked.q.val()
-            | (self.held.q.val() & !self.stuck_r.q.val() & !self.draining.q.val()).any();
+            | self.looked_last.q.val()
+            | self.busy.q.val();
     }
 }

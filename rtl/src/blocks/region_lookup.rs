@@ -10,7 +10,8 @@
 //! then needs two of them, and no wide multiplexer behind, per bit.
 //!
 //! # Timing
-//! At the head in the cycle after the message was accepted, as the message itself.
+//! At the head in the cycle after the message was accepted, as the message itself; then straight out of the block RAM, late in the
+//! cycle. `fresh` says so. A cycle later it is `known`: a slot is offered by nothing else.
 
 use super::types::*;
 use crate::prim::*;
@@ -31,6 +32,10 @@ pub struct RegionLookup {
     pub pop: Signal<In, Bit>,
     /// The entry of the message at the head.
     pub head: Signal<Out, RegionEntryBits>,
+    /// It comes out of the table in this cycle.
+    pub fresh: Signal<Out, Bit>,
+    /// The same entry, unless it is fresh.
+    pub known: Signal<Out, RegionEntryBits>,
     /// Writes an entry of the table.
     pub write: Signal<In, Bit>,
     /// Which.
@@ -42,7 +47,7 @@ pub struct RegionLookup {
 
     table: LaneRam<REGION_ENTRY_BITS, REGION_ENTRY_BITS, GROUP_BITS>,
     waiting: Fifo<RegionEntryBits, 2>,
-    fresh: Reg<Bit>,
+    read: Reg<Bit>,
     met: Reg<Bit>,
     count: Reg<Bits<3>>,
     old: Reg<Bits<3>>,
@@ -54,7 +59,7 @@ impl Logic for RegionLookup {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module region_lookup");
-        dff_setup!(self, clk, fresh, met, count, old);
+        dff_setup!(self, clk, read, met, count, old);
         self.waiting.clk.next = self.clk.val();
         self.waiting.rst.next = self.rst.val();
         self.table.clock.next = self.clk.val();
@@ -69,7 +74,7 @@ impl Logic for RegionLookup {
         self.table.read_address.next = self.region.val();
 
         comment!("The entry of the newest message comes from the table, unless a write met its read.");
-        self.fresh.d.next = self.accept.val();
+        self.read.d.next = self.accept.val();
         self.met.d.next = self.write.val() & (self.write_region.val() == self.region.val());
         self.entry.next.frame = self.table.read_data.val().get_bits::<REGION_FRAME_BITS>(1);
         self.entry.next.plain = self.table.read_data.val().get_bit(0) & !self.met.q.val();
@@ -77,7 +82,9 @@ impl Logic for RegionLookup {
         if self.waiting.out_valid.val() {
             self.head.next = self.waiting.out_data.val();
         }
-        self.waiting.in_valid.next = self.fresh.q.val() & (self.waiting.out_valid.val() | !self.pop.val());
+        self.fresh.next = !self.waiting.out_valid.val();
+        self.known.next = self.waiting.out_data.val();
+        self.waiting.in_valid.next = self.read.q.val() & (self.waiting.out_valid.val() | !self.pop.val());
         self.waiting.in_data.next = self.entry.val();
         self.waiting.out_ready.next = self.pop.val();
 

@@ -47,14 +47,18 @@ pub struct RegionTable {
     pub req_pop: Signal<In, Bit>,
     /// The entry of the oldest request.
     pub req_head: Signal<Out, RegionEntryBits>,
+    /// It comes out of the table in this cycle, late.
+    pub req_fresh: Signal<Out, Bit>,
+    /// The same entry, unless it is fresh.
+    pub req_known: Signal<Out, RegionEntryBits>,
     /// A request with data is accepted.
     pub rwd_accept: Signal<In, Bit>,
     /// Its region.
     pub rwd_region: Signal<In, Region>,
     /// The oldest request with data leaves its queue.
     pub rwd_pop: Signal<In, Bit>,
-    /// The entry of the oldest request with data.
-    pub rwd_head: Signal<Out, RegionEntryBits>,
+    /// The entry of the oldest request with data, from two cycles after it was accepted.
+    pub rwd_known: Signal<Out, RegionEntryBits>,
 
     req: RegionLookup,
     rwd: RegionLookup,
@@ -113,9 +117,11 @@ impl Logic for RegionTable {
         self.req.region.next = self.req_region.val();
         self.req.pop.next = self.req_pop.val();
         self.req_head.next = self.req.head.val();
+        self.req_fresh.next = self.req.fresh.val();
+        self.req_known.next = self.req.known.val();
         self.rwd.accept.next = self.rwd_accept.val();
         self.rwd.region.next = self.rwd_region.val();
         self.rwd.pop.next = self.rwd_pop.val();
-        self.rwd_head.next = self.rwd.head.val();
+        self.rwd_known.next = self.rwd.known.val();
     }
 }

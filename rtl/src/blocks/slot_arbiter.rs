@@ -76,7 +76,7 @@ pub struct SlotArbiter<const SETS: usize> {
     set_of: [Signal<Local, Bits<SETS>>; 5],
     granted_set: Signal<Local, Bits<SETS>>,
     claim_stands: Signal<Local, Bit>,
-    claimants: Signal<Local, Bits<5>>,
+    claims_before: [Signal<Local, Bits<5>>; 3],
     new_claim: Signal<Local, Bits<5>>,
 }
 
@@ -115,7 +115,7 @@ impl<const SETS: usize> Default for SlotArbiter<SETS> {
             set_of: Default::default(),
             granted_set: Signal::default(),
             claim_stands: Signal::default(),
-            claimants: Signal::default(),
+            claims_before: Default::default(),
             new_claim: Signal::default(),
         }
     }
@@ -227,11 +227,32 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         comment!(
             "The claim: the next claimant behind the last one; given up when its owner has gone. Only row operations claim."
         );
-        self.claimants.next = self.crowded.val() & !(self.claim_last.q.val() | (self.claim_last.q.val() - 1));
-        if !(self.crowded.val() & !(self.claim_last.q.val() | (self.claim_last.q.val() - 1))).any() {
-            self.claimants.next = self.crowded.val();
+        self.claims_before[0].next = 0.into();
+        self.claims_before[1].next = bits::<5>(0x04);
+        self.claims_before[2].next = bits::<5>(0x0c);
+        if self.claim_last.q.val().get_bit(2) {
+            self.claims_before[0].next = bits::<5>(0x18);
+            self.claims_before[1].next = 0.into();
+            self.claims_before[2].next = bits::<5>(0x08);
         }
-        self.new_claim.next = self.claimants.val() & (!self.claimants.val() + 1);
+        if self.claim_last.q.val().get_bit(3) {
+            self.claims_before[0].next = bits::<5>(0x10);
+            self.claims_before[1].next = bits::<5>(0x14);
+            self.claims_before[2].next = 0.into();
+        }
+        self.new_claim.next = bits::<5>(0)
+            .replace_bit(
+                2,
+                self.crowded.val().get_bit(2) & !(self.crowded.val() & self.claims_before[0].val()).any(),
+            )
+            .replace_bit(
+                3,
+                self.crowded.val().get_bit(3) & !(self.crowded.val() & self.claims_before[1].val()).any(),
+            )
+            .replace_bit(
+                4,
+                self.crowded.val().get_bit(4) & !(self.crowded.val() & self.claims_before[2].val()).any(),
+            );
         self.claim_stands.next = (self.claim.q.val() & self.stands.val() & !self.granted.val()).any();
         if self.enter.val() & (self.gap.q.val() != 0) {
             self.gap.d.next = self.gap.q.val() - 1;

@@ -15,17 +15,24 @@ use rust_hdl_core::prelude::*;
 pub struct SnoopPicker {
     /// The wanted lines.
     pub mask: Signal<In, LineMask>,
+    /// Which aligned fours have one (`line_quads`).
+    pub quads: Signal<In, Bits<16>>,
     /// Which aligned four lines the snoop is about; 0 if no line is wanted.
     pub quad: Signal<Out, Bits<4>>,
     /// Which of them: one, an aligned two, or all.
     pub lines: Signal<Out, Bits<4>>,
+    /// More than one.
+    pub block: Signal<Out, Bit>,
     /// What is wanted after it.
     pub rest: Signal<Out, LineMask>,
+    /// Which aligned fours have one then.
+    pub rest_quads: Signal<Out, Bits<16>>,
     /// Anything is.
     pub more: Signal<Out, Bit>,
-    wanted: Signal<Local, Bits<16>>,
+    others: Signal<Local, Bits<16>>,
     first: Signal<Local, Bits<16>>,
     index: Signal<Local, Bits<4>>,
+    chosen: Signal<Local, Bits<4>>,
     nibble: [Signal<Local, Bits<4>>; 16],
     picked: [Signal<Local, Bits<4>>; 16],
     gated: [Signal<Local, Bits<4>>; 16],
@@ -39,24 +46,7 @@ impl Logic for SnoopPicker {
         comment!("module snoop_picker");
 
         comment!("The lowest four that hold a wanted line.");
-        self.wanted.next = bits::<16>(0)
-            .replace_bit(0, self.mask.val().get_bits::<4>(0).any())
-            .replace_bit(1, self.mask.val().get_bits::<4>(4).any())
-            .replace_bit(2, self.mask.val().get_bits::<4>(8).any())
-            .replace_bit(3, self.mask.val().get_bits::<4>(12).any())
-            .replace_bit(4, self.mask.val().get_bits::<4>(16).any())
-            .replace_bit(5, self.mask.val().get_bits::<4>(20).any())
-            .replace_bit(6, self.mask.val().get_bits::<4>(24).any())
-            .replace_bit(7, self.mask.val().get_bits::<4>(28).any())
-            .replace_bit(8, self.mask.val().get_bits::<4>(32).any())
-            .replace_bit(9, self.mask.val().get_bits::<4>(36).any())
-            .replace_bit(10, self.mask.val().get_bits::<4>(40).any())
-            .replace_bit(11, self.mask.val().get_bits::<4>(44).any())
-            .replace_bit(12, self.mask.val().get_bits::<4>(48).any())
-            .replace_bit(13, self.mask.val().get_bits::<4>(52).any())
-            .replace_bit(14, self.mask.val().get_bits::<4>(56).any())
-            .replace_bit(15, self.mask.val().get_bits::<4>(60).any());
-        self.first.next = self.wanted.val() & (!self.wanted.val() + 1);
+        self.first.next = self.quads.val() & (!self.quads.val() + 1);
         self.index.next = bits::<4>(0)
             .replace_bit(0, (self.first.val() & bits::<16>(0xaaaa)).any())
             .replace_bit(1, (self.first.val() & bits::<16>(0xcccc)).any())
@@ -82,7 +72,7 @@ impl Logic for SnoopPicker {
             }
         }
         self.quad.next = self.index.val();
-        self.lines.next = self.gated[0].val()
+        self.chosen.next = self.gated[0].val()
             | self.gated[1].val()
             | self.gated[2].val()
             | self.gated[3].val()
@@ -98,6 +88,8 @@ impl Logic for SnoopPicker {
             | self.gated[13].val()
             | self.gated[14].val()
             | self.gated[15].val();
+        self.lines.next = self.chosen.val();
+        self.block.next = self.chosen.val().get_bits::<2>(0).all() | self.chosen.val().get_bits::<2>(2).all();
         self.taken.next = bit_cast::<64, 4>(self.gated[0].val())
             | (bit_cast::<64, 4>(self.gated[1].val()) << 4)
             | (bit_cast::<64, 4>(self.gated[2].val()) << 8)
@@ -132,7 +124,8 @@ impl Logic for SnoopPicker {
             .replace_bit(14, (self.nibble[14].val() & !self.picked[14].val()).any())
             .replace_bit(15, (self.nibble[15].val() & !self.picked[15].val()).any());
         self.rest.next = self.mask.val() & !self.taken.val();
-        self.more.next =
-            ((self.wanted.val() & !self.first.val()) | (self.left.val() & self.first.val())).any();
+        self.others.next = (self.quads.val() & !self.first.val()) | (self.left.val() & self.first.val());
+        self.rest_quads.next = self.others.val();
+        self.more.next = self.others.val().any();
     }
 }

@@ -295,15 +295,6 @@ impl Logic for Spool {
         self.read_address.next = self.base_address.val()
             + ((bit_cast::<DPA_BITS, RECORDS_BITS>(self.merge_index.q.val()) >> 2) << 6);
         self.current.next = self.back.q.val().record0;
-        if self.merge_index.q.val().get_bits::<2>(0) == 1 {
-            self.current.next = self.back.q.val().record1;
-        }
-        if self.merge_index.q.val().get_bits::<2>(0) == 2 {
-            self.current.next = self.back.q.val().record2;
-        }
-        if self.merge_index.q.val().get_bits::<2>(0) == 3 {
-            self.current.next = self.back.q.val().record3;
-        }
         self.slot_valid.next = self.state.q.val() == MergeState::Offer;
         self.slot.next.kind = slot_kind::MERGE.into();
         self.slot.next.page = self.current.val().get_bits::<PAGE_BITS>(0);
@@ -348,6 +339,9 @@ impl Logic for Spool {
             }
             MergeState::Offer => {
                 if self.slot_granted.val() {
+                    self.back.d.next.record0 = self.back.q.val().record1;
+                    self.back.d.next.record1 = self.back.q.val().record2;
+                    self.back.d.next.record2 = self.back.q.val().record3;
                     self.merge_index.d.next = self.merge_index.q.val() + 1;
                     if bit_cast::<32, RECORDS_BITS>(self.merge_index.q.val() + 1) == self.made_r.q.val() {
                         self.state.d.next = MergeState::Done;

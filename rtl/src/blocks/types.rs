@@ -305,6 +305,8 @@ pub struct TagBits {
     pub quad: Bits<4>,
     /// Which of them: one, an aligned two, or all.
     pub lines: Bits<4>,
+    /// More than one.
+    pub block: Bit,
     /// Recall context.
     pub context: Bits<CONTEXT_BITS>,
     /// BISnpInv instead of BISnpData.
@@ -353,6 +355,8 @@ pub struct SnoopWorkBits {
     pub invalidate: Bit,
     /// The lines.
     pub mask: Bits<64>,
+    /// Which aligned fours have one.
+    pub quads: Bits<16>,
 }
 
 /// The page slot of a recall context.

@@ -467,7 +467,7 @@ pub fn all() -> Vec<Proof> {
                     "the newest message is taken for the oldest",
                     "tideline_region_lookup",
                     "if (waiting_out_valid) head = waiting_out_data;",
-                    "if (!fresh_q) head = waiting_out_data;",
+                    "if (!read_q) head = waiting_out_data;",
                 ),
             ],
         },
