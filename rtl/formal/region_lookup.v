@@ -1,7 +1,7 @@
 // What the region table tells the messages of a queue. Of any one region: the head is told what the table said when its message
 // was accepted, or "not plain", and this only if a write of the entry met it in that cycle. So no message that was accepted
 // after the entry was written "not plain" is told "plain". And when `settled` is high no message is left that was
-// accepted before the last write, or in its cycle.
+// accepted before the last write, or in its cycle; that is told a cycle after the last of them has left.
 //
 // Real: the block with its queue. Free: all inputs; the memory, of which a read gives what was written last, or anything if a write
 // meets it. Assumed: of the queue beside it, a message leaves only if there is one, and a fifth is not accepted.
@@ -10,14 +10,16 @@ module region_lookup (
     input [17:0] write_entry
 );
     wire [17:0] head, known, read, m0, m1, m2, m3;
-    wire settled, fresh, comes_late, met, full;
+    wire settled, fresh, comes_late, popped, met, full;
+    // The message that left in the cycle before was there at the last write.
+    reg was_before = 0;
     wire [2:0] count, old;
     wire [1:0] first, last;
     wire [15:0] waiting;
     tideline_region_lookup lookup (
         .clk(clk), .rst(rst), .accept(accept), .region(region), .pop(pop), .head(head), .write(write),
         .write_region(write_region), .write_entry(write_entry), .settled(settled), .\table_signal.read_data (read),
-        .\read_q (fresh), .fresh (comes_late), .known (known), .\met_q (met), .\count_q (count), .\old_q (old), .\waiting.count (waiting), .\waiting.full_q (full),
+        .\read_q (fresh), .fresh (comes_late), .known (known), .\met_q (met), .\count_q (count), .\old_q (old), .\popped_q (popped), .\waiting.count (waiting), .\waiting.full_q (full),
         .\waiting.read_q (first), .\waiting.write_q (last), .\waiting.entries.memory[0] (m0), .\waiting.entries.memory[1] (m1),
         .\waiting.entries.memory[2] (m2), .\waiting.entries.memory[3] (m3)
     );
@@ -49,6 +51,7 @@ module region_lookup (
         is_ours <= rst ? 0 : is_ours >> pop & below | (ours ? bit_in : 0);
         met_by <= rst ? 0 : met_by >> pop & below | (meets ? bit_in : 0);
         before <= rst ? 0 : write ? below | bit_in : before >> pop & below;
+        was_before <= !rst && pop && (write || before[0]);
         said0 <= bit_in[0] ? says : pop ? said1 : said0;
         said1 <= bit_in[1] ? says : pop ? said2 : said1;
         said2 <= bit_in[2] ? says : pop ? said3 : said2;
@@ -70,11 +73,12 @@ module region_lookup (
         // It comes late only if the message was accepted in the cycle before and is the only one; else it is known.
         if (n != 0) assert (comes_late == (fresh && n == 1) && (comes_late || known == head));
         if (settled) assert (before == 0);
-        // It is so as soon as they have gone.
-        assert (settled == (before == 0));
+        // It is so a cycle after they have gone.
+        assert (settled == (before == 0 && !was_before));
         // What makes it inductive.
-        assert (n <= 4 && count == n && waiting + fresh == n && (waiting & 3) == used && full == (waiting == 4));
-        assert (old <= n && before == (4'b1 << old) - 4'b1);
+        assert (n <= 4 && count == n + popped && (popped || !was_before) && waiting + fresh == n && (waiting & 3) == used && full == (waiting == 4));
+        assert (!popped || was_before || before == 0);
+        assert (old <= n + was_before && old >= was_before && before == (4'b1 << (old - was_before)) - 4'b1);
         if (fresh) assert (met == met_by[newest] || !is_ours[newest]);
         if (waiting > 0) assert (right(is_ours[0], met_by[0], said0, both[17:0]));
         if (waiting > 1) assert (right(is_ours[1], met_by[1], said1, both[35:18]));

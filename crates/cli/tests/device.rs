@@ -115,7 +115,7 @@ fn bench() {
     for (key, most) in [
         ("request_to_memory_cycles", 9.0),
         ("plain_latency_cycles", 2.0),
-        ("plain_write_latency_cycles", 4.0),
+        ("plain_write_latency_cycles", 5.0),
         ("plain_descriptor_reads", 0.0),
         ("added_latency_tracking_cycles", 0.0),
         ("max_wait_cycles", 64.0),

@@ -197,14 +197,19 @@ pub struct CoherenceSnooper<const SETS: usize> {
     // Two in a row: at the head of the second, what the region table says is known.
     arrived: Skid<HeadBits>,
     writes: Skid<HeadBits>,
-    write_data: Fifo<Bits<576>, 2>,
+    // The data of the four messages that the two hold, the oldest at `data_out`.
+    data_store: LutRam<Bits<576>, 2>,
+    data_in: Reg<Bits<2>>,
+    data_out: Reg<Bits<2>>,
     regions: RegionTable,
     deferred: Fifo<DeferredBits, 6>,
+    deferred_head: Skid<DeferredBits>,
+    deferred_count: Reg<Bits<7>>,
     arbiter: SlotArbiter<SETS>,
     pick: SlotPick,
     drain: Reg<DrainState>,
     drain_set: Reg<Contexts>,
-    drain_left: Reg<Bits<16>>,
+    drain_left: Reg<Bits<7>>,
     // The deferred request that the pass is about to serve, or to put back.
     waits: Reg<Bit>,
     waiting: Reg<DeferredBits>,
@@ -276,6 +281,9 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
             drain,
             drain_set,
             drain_left,
+            deferred_count,
+            data_in,
+            data_out,
             waits,
             waiting,
             serves,
@@ -291,12 +299,13 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.arrived.rst.next = self.rst.val();
         self.writes.clk.next = self.clk.val();
         self.writes.rst.next = self.rst.val();
-        self.write_data.clk.next = self.clk.val();
-        self.write_data.rst.next = self.rst.val();
+        self.data_store.clock.next = self.clk.val();
         self.regions.clk.next = self.clk.val();
         self.regions.rst.next = self.rst.val();
         self.deferred.clk.next = self.clk.val();
         self.deferred.rst.next = self.rst.val();
+        self.deferred_head.clk.next = self.clk.val();
+        self.deferred_head.rst.next = self.rst.val();
         self.arbiter.clk.next = self.clk.val();
         self.arbiter.rst.next = self.rst.val();
 
@@ -346,7 +355,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.pass.next = self.drain.q.val() == DrainState::Pass;
         self.start_pass.next = !self.pass.val() & self.drains.val().any() & !self.asks.q.val();
         comment!("One may be on its way there.");
-        self.deferred_room.next = self.deferred.count.val() < 31;
+        self.deferred_room.next = self.deferred_count.q.val() < 31;
         self.req_plain.next =
             self.req_legal.val() & self.req.val().decodes & self.regions.req_head.val().plain;
         comment!("As far as is known in time.");
@@ -426,8 +435,13 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.writes.in_valid.next = self.arrived.out_valid.val();
         self.writes.in_data.next = self.arrived.out_data.val();
         self.arrived.out_ready.next = self.writes.in_ready.val();
-        self.write_data.in_valid.next = self.m2s_rwd.valid.val() & self.arrived.in_ready.val();
-        self.write_data.in_data.next = bit_cast::<576, 512>(self.m2s_rwd.data.val())
+        self.data_store.write_enable.next = self.m2s_rwd.valid.val() & self.arrived.in_ready.val();
+        self.data_store.write_address.next = self.data_in.q.val();
+        self.data_store.read_address.next = self.data_out.q.val();
+        if self.m2s_rwd.valid.val() & self.arrived.in_ready.val() {
+            self.data_in.d.next = self.data_in.q.val() + 1;
+        }
+        self.data_store.write_data.next = bit_cast::<576, 512>(self.m2s_rwd.data.val())
             | (bit_cast::<576, 64>(self.write_enable.val()) << 512);
         self.count_rwd.next = self.m2s_rwd.valid.val() & self.arrived.in_ready.val();
 
@@ -562,14 +576,16 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.take_drs_plain.next = self.plain_req_taken.val() & self.req_head.val().reads;
         self.write_enters.next = self.write_granted.val() & !self.conflict_head.val();
         self.data_valid.next = self.write_enters.val() | self.plain_rwd_taken.val();
-        self.data.next = self.write_data.out_data.val();
+        self.data.next = self.data_store.read_data.val();
 
         comment!("What leaves the queues.");
         self.rwd_goes.next =
             (self.write_granted.val() | self.writes.out_data.val().illegal | self.plain_rwd_taken.val())
                 & self.writes.out_valid.val();
         self.writes.out_ready.next = self.rwd_goes.val();
-        self.write_data.out_ready.next = self.rwd_goes.val();
+        if self.rwd_goes.val() {
+            self.data_out.d.next = self.data_out.q.val() + 1;
+        }
         self.req_goes.next = ((self.request_granted.val() & !self.pass.val() & !self.req_plain.val())
             | self.plain_req_taken.val()
             | self.req_head.val().illegal
@@ -591,9 +607,16 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.waiting_ends.next = (self.request_granted.val() & self.pass.val()) | self.waiting_back.val();
         self.waiting_next.next = self.pass.val()
             & (self.drain_left.q.val() != 0)
+            & self.deferred_head.out_valid.val()
             & (!self.waits.q.val() | self.waiting_ends.val());
-        self.deferred.out_ready.next = self.waiting_next.val();
-        self.oldest.next = self.deferred.out_data.val();
+        self.deferred_head.in_valid.next = self.deferred.out_valid.val();
+        self.deferred_head.in_data.next = self.deferred.out_data.val();
+        self.deferred.out_ready.next = self.deferred_head.in_ready.val();
+        self.deferred_head.out_ready.next = self.waiting_next.val();
+        self.deferred_count.d.next = self.deferred_count.q.val()
+            + bit_cast::<7, 1>((self.defers.val() | self.waiting_back.val()).into())
+            - bit_cast::<7, 1>(self.waiting_next.val().into());
+        self.oldest.next = self.deferred_head.out_data.val();
         self.oldest_context.next = bits::<CONTEXTS>(1) << self.oldest.val().context;
         if self.waiting_next.val() {
             self.waits.d.next = true;
@@ -610,7 +633,7 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
                 if self.start_pass.val() {
                     self.drain.d.next = DrainState::Pass;
                     self.drain_set.d.next = self.drains.val();
-                    self.drain_left.d.next = self.deferred.count.val();
+                    self.drain_left.d.next = self.deferred_count.q.val();
                 }
             }
             DrainState::Pass => {

@@ -29,7 +29,9 @@ pub enum ExecState {
     Idle,
     /// Waits for the command.
     Fetch,
-    /// Checks and starts it.
+    /// Checks it.
+    Judge,
+    /// Starts it, or refuses.
     Check,
     /// Offers a completion.
     Complete,
@@ -199,6 +201,8 @@ pub struct CommandExecutor {
     pub memory_error: Signal<In, Bit>,
 
     state: Reg<ExecState>,
+    // The verdict on the command.
+    judged: Reg<Bits<8>>,
     head: Reg<Bits<16>>,
     tail: Reg<Bits<16>>,
     phase: Reg<Bit>,
@@ -277,6 +281,7 @@ pub struct CommandExecutor {
     abort_run: Signal<Local, Bit>,
     abort_fence: Signal<Local, Bit>,
     verdict: Signal<Local, Bits<8>>,
+    not_found: Signal<Local, Bit>,
     accepted: Signal<Local, Bit>,
     start_run: Signal<Local, Bit>,
     start_harvest: Signal<Local, Bit>,
@@ -306,6 +311,7 @@ impl Logic for CommandExecutor {
             self,
             clk,
             state,
+            judged,
             head,
             tail,
             phase,
@@ -462,15 +468,19 @@ impl Logic for CommandExecutor {
             self.verdict.next = status::BUSY.into();
         } else if self.bad_sequence.val() {
             self.verdict.next = status::BAD_SEQUENCE.into();
-        } else if self.is_abort.val() & !self.abort_run.val() & !self.abort_fence.val() {
-            self.verdict.next = status::NOT_FOUND.into();
         }
-        self.accepted.next =
-            (self.state.q.val() == ExecState::Check) & (self.verdict.val() == status::SUCCESS);
+        comment!("What an ABORT is about may end until the last moment.");
+        self.not_found.next = (self.judged.q.val() == status::SUCCESS)
+            & self.is_abort.val()
+            & !self.abort_run.val()
+            & !self.abort_fence.val();
+        self.accepted.next = (self.state.q.val() == ExecState::Check)
+            & (self.judged.q.val() == status::SUCCESS)
+            & !self.not_found.val();
         self.start_run.next = self.accepted.val() & self.is_range.val();
         self.start_harvest.next = self.accepted.val() & self.is_harvest.val();
 
-        comment!("The walker and the spool start in the cycle of the check.");
+        comment!("The walker and the spool start in the cycle after the check.");
         self.walk_start.next = self.start_run.val();
         self.walk_kind.next = slot_kind::HARVEST.into();
         if self.is_map.val() {
@@ -736,15 +746,22 @@ impl Logic for CommandExecutor {
                     self.cmd.d.next = self.command.val();
                     self.cmd_error.d.next = self.fetch_error.val();
                     self.head.d.next = (self.head.q.val() + 1) & self.sq_mask.val();
-                    self.state.d.next = ExecState::Check;
+                    self.state.d.next = ExecState::Judge;
                 }
+            }
+            ExecState::Judge => {
+                self.judged.d.next = self.verdict.val();
+                self.state.d.next = ExecState::Check;
             }
             ExecState::Check => {
                 self.out_cid.d.next = self.cid.val();
                 if self.cmd_error.q.val() {
                     self.out_cid.d.next = bits::<16>(0xffff);
                 }
-                self.out_status.d.next = self.verdict.val();
+                self.out_status.d.next = self.judged.q.val();
+                if self.not_found.val() {
+                    self.out_status.d.next = status::NOT_FOUND.into();
+                }
                 self.out_flags.d.next = 0.into();
                 self.out_sequence.d.next = 0.into();
                 self.out_records.d.next = 0.into();

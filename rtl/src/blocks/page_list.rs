@@ -109,11 +109,13 @@ pub struct PageList {
     set_r: Reg<Bit>,
     changes_r: Reg<Bit>,
     page_r: Reg<Page>,
+    room_r: Reg<Bit>,
     // Two copies: one for changes, one for the reader.
     open: LutRam<ListChangeBits, 5>,
     open_too: LutRam<ListChangeBits, 5>,
     open_valid: Reg<Bits<32>>,
     queue: Fifo<ListChangeBits, 5>,
+    next: Skid<ListChangeBits>,
     // Writes queued and answered, modulo 256; the last one that sets pages, and whether it is unanswered.
     told: Reg<Bits<8>>,
     written: Reg<Bits<8>>,
@@ -156,11 +158,13 @@ impl Logic for PageList {
     fn update(&mut self) {
         comment!("module page_list");
         dff_setup!(
-            self, clk, state, set_r, changes_r, page_r, open_valid, told, written, last_set, set_waits,
-            until, behind, group_r, next_line, left
+            self, clk, state, set_r, changes_r, page_r, room_r, open_valid, told, written, last_set,
+            set_waits, until, behind, group_r, next_line, left
         );
         self.queue.clk.next = self.clk.val();
         self.queue.rst.next = self.rst.val();
+        self.next.clk.next = self.clk.val();
+        self.next.rst.next = self.rst.val();
         self.words.clk.next = self.clk.val();
         self.open.clock.next = self.clk.val();
         self.open_too.clock.next = self.clk.val();
@@ -228,12 +232,17 @@ impl Logic for PageList {
             self.told.d.next = self.told.q.val() + 1;
         }
         self.unanswered.next = self.told.q.val() - self.written.q.val();
-        self.room.next = (self.queue.count.val() < 16) & (self.unanswered.val() < 224);
+        comment!("What was counted a cycle ago: one more may be on its way.");
+        self.room_r.d.next = (self.queue.count.val() < 15) & (self.unanswered.val() < 223);
+        self.room.next = self.room_r.q.val();
 
         comment!("Writes.");
-        self.head.next = self.queue.out_data.val();
-        self.write_valid.next = self.queue.out_valid.val();
-        self.queue.out_ready.next = self.write_ready.val();
+        self.next.in_valid.next = self.queue.out_valid.val();
+        self.next.in_data.next = self.queue.out_data.val();
+        self.queue.out_ready.next = self.next.in_ready.val();
+        self.head.next = self.next.out_data.val();
+        self.write_valid.next = self.next.out_valid.val();
+        self.next.out_ready.next = self.write_ready.val();
         self.write_address.next =
             self.base.val() + (bit_cast::<DPA_BITS, LIST_BITS>(self.head.val().line) << 6);
         self.write_strobe.next = self.head.val().pages;

@@ -196,6 +196,7 @@ pub struct RangeWalker {
     found_groups: Reg<Bits<64>>,
     found_group: Reg<Bits<GROUP_BITS>>,
     asked_groups: Fifo<Bits<GROUP_BITS>, 1>,
+    next_asked: Skid<Bits<GROUP_BITS>>,
     giving: Reg<Bit>,
     setting: Reg<Bit>,
     group_r: Reg<Bits<GROUP_BITS>>,
@@ -235,7 +236,10 @@ pub struct RangeWalker {
     new_pages: Signal<Local, Bits<64>>,
     rest: Signal<Local, Bits<64>>,
     group_page: Signal<Local, Bits<BOUND_BITS>>,
-    offer: Signal<Local, Bit>,
+    may_give: Signal<Local, Bit>,
+    offer_page: Signal<Local, Bit>,
+    offer_found: Signal<Local, Bit>,
+    taken_page: Signal<Local, Bit>,
     sets: Signal<Local, Bit>,
     times_out: Signal<Local, Bit>,
     taken: Signal<Local, Bit>,
@@ -299,6 +303,8 @@ impl Logic for RangeWalker {
         );
         self.asked_groups.clk.next = self.clk.val();
         self.asked_groups.rst.next = self.rst.val();
+        self.next_asked.clk.next = self.clk.val();
+        self.next_asked.rst.next = self.rst.val();
         self.harvests.next = self.kind_r.q.val() == slot_kind::HARVEST;
         self.serial.next =
             (self.kind_r.q.val() == slot_kind::MAP) | (self.kind_r.q.val() == slot_kind::UNMAP);
@@ -331,7 +337,7 @@ impl Logic for RangeWalker {
         self.is_new.next = self.left.q.val() == 0;
         self.next_group.next = self.group_r.q.val();
         if self.is_new.val() {
-            self.next_group.next = self.asked_groups.out_data.val();
+            self.next_group.next = self.next_asked.out_data.val();
         }
         self.next_word.next = bits::<3>(0) - self.left.q.val();
         self.first_here.next = (self.next_group.val() == self.first_group.val())
@@ -360,20 +366,22 @@ impl Logic for RangeWalker {
             | bit_cast::<BOUND_BITS, 6>(self.page_search.index.val());
 
         comment!("The page on offer. A harvest counts every page given as a record until all have ended.");
-        self.offer.next = !self.ends.val()
-            & !self.full.q.val()
+        self.may_give.next = !self.ends.val() & !self.full.q.val();
+        self.offer_page.next = self.may_give.val()
             & !(self.serial.val() & self.active.val())
             & !self.promotes.q.val()
-            & (((self.state.q.val() == WalkState::Page)
-                & (self.next_page.q.val() != self.end_page.q.val())
-                & (!self.demotes.val() | self.demoted.q.val()))
-                | ((self.state.q.val() == WalkState::Groups) & self.pending.q.val().any()));
-        self.page_valid.next = self.offer.val();
+            & (self.state.q.val() == WalkState::Page)
+            & (self.next_page.q.val() != self.end_page.q.val())
+            & (!self.demotes.val() | self.demoted.q.val());
+        self.offer_found.next =
+            self.may_give.val() & (self.state.q.val() == WalkState::Groups) & self.pending.q.val().any();
+        self.page_valid.next = self.offer_page.val() | self.offer_found.val();
         self.page.next = self.next_page.q.val().get_bits::<PAGE_BITS>(0);
         if self.harvests.val() {
             self.page.next = self.group_page.val().get_bits::<PAGE_BITS>(0);
         }
-        self.taken.next = self.offer.val() & self.page_ready.val();
+        self.taken_page.next = self.offer_page.val() & self.page_ready.val();
+        self.taken.next = self.offer_found.val() & self.page_ready.val();
         self.full.d.next = self.harvests.val() & (self.given.q.val() >= self.records.q.val());
         if self.taken.val() {
             self.full.d.next = self.harvests.val() & (self.given.q.val() + 1 >= self.records.q.val());
@@ -444,11 +452,14 @@ impl Logic for RangeWalker {
         self.takes.next = (self.state.q.val() == WalkState::Groups)
             & self.list_valid.val()
             & ((self.giving.q.val() & !self.is_new.val() & self.word_done.val())
-                | (self.asked_groups.out_valid.val()
+                | (self.next_asked.out_valid.val()
                     & (!self.giving.q.val() | (self.group_over.val() & !self.must_set.val()))));
         self.loads.next = self.takes.val() & self.is_new.val();
         self.list_take.next = self.takes.val();
-        self.asked_groups.out_ready.next = self.loads.val();
+        self.next_asked.in_valid.next = self.asked_groups.out_valid.val();
+        self.next_asked.in_data.next = self.asked_groups.out_data.val();
+        self.asked_groups.out_ready.next = self.next_asked.in_ready.val();
+        self.next_asked.out_ready.next = self.loads.val();
         self.asks.next = (self.find.q.val() == FindState::Ask) & self.asked_groups.in_ready.val();
         self.list_ask.next = self.asks.val();
         self.asked_groups.in_valid.next = self.asks.val() & self.list_ready.val();
@@ -559,7 +570,7 @@ impl Logic for RangeWalker {
                 }
             }
             WalkState::Page => {
-                if self.taken.val() {
+                if self.taken_page.val() {
                     self.next_page.d.next = self.next_page.q.val() + 1;
                     self.frame_r.d.next = self.frame_r.q.val() + 1;
                     if self.next_page.q.val().get_bits::<9>(0).all() {
@@ -615,6 +626,7 @@ impl Logic for RangeWalker {
                 if (self.find.q.val() == FindState::End)
                     & !self.giving.q.val()
                     & !self.asked_groups.out_valid.val()
+                    & !self.next_asked.out_valid.val()
                 {
                     if !self.ends.val() {
                         self.next_page.d.next = self.end_page.q.val();

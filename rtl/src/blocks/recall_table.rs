@@ -127,6 +127,10 @@ pub struct RecallTable {
     // The page that was looked up, and the contexts that held it then.
     looked: Reg<Bit>,
     looked_last: Reg<Bit>,
+    // One that is not started.
+    stuck_offer: Reg<Bit>,
+    stuck_page_r: Reg<Page>,
+    timed_out_r: Reg<Bit>,
     // A context held a page that had not ended, a cycle ago.
     busy: Reg<Bit>,
     look: Reg<JobBits>,
@@ -171,6 +175,7 @@ pub struct RecallTable {
     start_any: Signal<Local, Bit>,
     start_now: Signal<Local, Bit>,
     start_stuck: Signal<Local, Bit>,
+    stuck_free: Signal<Local, Bit>,
     start_index: Signal<Local, Bits<CONTEXT_BITS>>,
     start_bit: Signal<Local, Contexts>,
     start_over: Signal<Local, Contexts>,
@@ -212,6 +217,9 @@ impl Logic for RecallTable {
             clk,
             looked,
             looked_last,
+            stuck_offer,
+            stuck_page_r,
+            timed_out_r,
             busy,
             look,
             look_holds,
@@ -296,8 +304,13 @@ impl Logic for RecallTable {
         self.start_stuck.next = self.looked.q.val()
             & ((self.start_takes.val() & !self.start_unmap.val())
                 | ((self.rests.val() | self.owed.q.val()).all() & !self.held_page.any.val()));
-        self.stuck_valid.next = self.start_stuck.val();
-        self.stuck_page.next = self.start.val().page;
+        self.stuck_free.next = !self.stuck_offer.q.val() | self.stuck_taken.val();
+        if self.stuck_free.val() {
+            self.stuck_offer.d.next = self.start_stuck.val();
+            self.stuck_page_r.d.next = self.start.val().page;
+        }
+        self.stuck_valid.next = self.stuck_offer.q.val();
+        self.stuck_page.next = self.stuck_page_r.q.val();
         self.start_bit.next = 0.into();
         if self.start_now.val() {
             self.start_bit.next = self.spare.q.val();
@@ -343,7 +356,7 @@ impl Logic for RecallTable {
             self.found.next = (self.pages.match_b.val() & self.held.q.val()) | self.start_bit.val();
         }
         self.look_ends.next =
-            !self.looked.q.val() | self.start_now.val() | (self.start_stuck.val() & self.stuck_taken.val());
+            !self.looked.q.val() | self.start_now.val() | (self.start_stuck.val() & self.stuck_free.val());
         self.incoming.out_ready.next = self.look_ends.val();
         if self.look_ends.val() {
             self.looked.d.next = self.incoming.out_valid.val();
@@ -432,7 +445,8 @@ impl Logic for RecallTable {
             & (self.failed_r.q.val() | (self.age3.q.val() & self.age0.q.val()));
         self.late_lowest.mask.next = self.late.val();
         self.late_bit.next = self.late_lowest.one_hot.val();
-        self.timed_out.next = self.late_lowest.any.val();
+        self.timed_out_r.d.next = self.late_lowest.any.val();
+        self.timed_out.next = self.timed_out_r.q.val();
         self.aging.next = 0.into();
         if self.tick.val() {
             self.aging.next = self.snooping.q.val() & !(self.age3.q.val() & self.age0.q.val());
@@ -475,6 +489,7 @@ impl Logic for RecallTable {
         self.active.next = self.incoming.out_valid.val()
             | self.looked.q.val()
             | self.looked_last.q.val()
+            | self.stuck_offer.q.val()
             | self.busy.q.val();
     }
 }

@@ -4,7 +4,8 @@
 //! The table is read when a message is accepted; what it said waits beside the queue. A read that meets a write of the same
 //! entry counts as "not plain", which is right of any page: a plain one has a descriptor too.
 //!
-//! `settled` says that every message accepted before the last write of the table, or in its cycle, has left the queue.
+//! `settled` says that every message accepted before the last write of the table, or in its cycle, has left the queue: a cycle
+//! after the last of them did.
 //!
 //! Every bit of an entry has a memory of its own: block RAMs are deepest when they are one bit wide, and a table of 32,768 entries
 //! then needs two of them, and no wide multiplexer behind, per bit.
@@ -51,6 +52,7 @@ pub struct RegionLookup {
     met: Reg<Bit>,
     count: Reg<Bits<3>>,
     old: Reg<Bits<3>>,
+    popped: Reg<Bit>,
     entry: Signal<Local, RegionEntryBits>,
     rest: Signal<Local, Bits<3>>,
 }
@@ -59,7 +61,7 @@ impl Logic for RegionLookup {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module region_lookup");
-        dff_setup!(self, clk, read, met, count, old);
+        dff_setup!(self, clk, read, met, count, old, popped);
         self.waiting.clk.next = self.clk.val();
         self.waiting.rst.next = self.rst.val();
         self.table.clock.next = self.clk.val();
@@ -88,12 +90,15 @@ impl Logic for RegionLookup {
         self.waiting.in_data.next = self.entry.val();
         self.waiting.out_ready.next = self.pop.val();
 
-        comment!("Messages in the queue, and those of them that were there at the last write.");
-        self.rest.next = self.count.q.val() - bit_cast::<3, 1>(self.pop.val().into());
+        comment!(
+            "Messages in the queue, and those of them that were there at the last write. That one has left counts a cycle later."
+        );
+        self.popped.d.next = self.pop.val();
+        self.rest.next = self.count.q.val() - bit_cast::<3, 1>(self.popped.q.val().into());
         self.count.d.next = self.rest.val() + bit_cast::<3, 1>(self.accept.val().into());
         if self.write.val() {
             self.old.d.next = self.rest.val() + bit_cast::<3, 1>(self.accept.val().into());
-        } else if self.pop.val() & (self.old.q.val() != 0) {
+        } else if self.popped.q.val() & (self.old.q.val() != 0) {
             self.old.d.next = self.old.q.val() - 1;
         }
         self.settled.next = self.old.q.val() == 0;

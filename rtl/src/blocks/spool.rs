@@ -143,6 +143,9 @@ pub struct Spool {
     state: Reg<MergeState>,
     merge_index: Reg<Bits<RECORDS_BITS>>,
     back: Reg<BeatBits>,
+    // A slot is on offer; one was granted in the cycle before.
+    offers: Reg<Bit>,
+    granted: Reg<Bit>,
 
     push: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
@@ -180,7 +183,9 @@ impl Logic for Spool {
             failed_r,
             state,
             merge_index,
-            back
+            back,
+            offers,
+            granted
         );
         self.queue.clk.next = self.clk.val();
         self.queue.rst.next = self.rst.val();
@@ -295,7 +300,11 @@ impl Logic for Spool {
         self.read_address.next = self.base_address.val()
             + ((bit_cast::<DPA_BITS, RECORDS_BITS>(self.merge_index.q.val()) >> 2) << 6);
         self.current.next = self.back.q.val().record0;
-        self.slot_valid.next = self.state.q.val() == MergeState::Offer;
+        self.slot_valid.next = self.offers.q.val();
+        self.granted.d.next = self.slot_granted.val();
+        if self.slot_granted.val() {
+            self.offers.d.next = false;
+        }
         self.slot.next.kind = slot_kind::MERGE.into();
         self.slot.next.page = self.current.val().get_bits::<PAGE_BITS>(0);
         self.slot.next.line = 0.into();
@@ -334,18 +343,22 @@ impl Logic for Spool {
                     self.back.d.next.record1 = self.read_data.val().get_bits::<128>(128);
                     self.back.d.next.record2 = self.read_data.val().get_bits::<128>(256);
                     self.back.d.next.record3 = self.read_data.val().get_bits::<128>(384);
+                    self.offers.d.next = true;
                     self.state.d.next = MergeState::Offer;
                 }
             }
             MergeState::Offer => {
-                if self.slot_granted.val() {
+                if self.granted.q.val() {
+                    self.offers.d.next = true;
                     self.back.d.next.record0 = self.back.q.val().record1;
                     self.back.d.next.record1 = self.back.q.val().record2;
                     self.back.d.next.record2 = self.back.q.val().record3;
                     self.merge_index.d.next = self.merge_index.q.val() + 1;
                     if bit_cast::<32, RECORDS_BITS>(self.merge_index.q.val() + 1) == self.made_r.q.val() {
+                        self.offers.d.next = false;
                         self.state.d.next = MergeState::Done;
                     } else if self.merge_index.q.val().get_bits::<2>(0) == 3 {
+                        self.offers.d.next = false;
                         self.state.d.next = MergeState::Read;
                     }
                 }

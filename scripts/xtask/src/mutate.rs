@@ -44,9 +44,9 @@ const PAGE: &str = "docs/mutations.md";
 /// Break the RTL one rule at a time, and demand that the campaign notices each; writes docs/mutations.md
 #[derive(Debug, Args)]
 pub struct Mutate {
-    /// Only this mutation; docs/mutations.md stays as it is
+    /// Only this mutation, and others named like this; docs/mutations.md stays as it is
     #[arg(long, value_name = "NAME")]
-    only: Option<String>,
+    only: Vec<String>,
     /// Only check that every mutation applies to the Verilog of today, and that Verilator takes what comes out
     #[arg(long)]
     dry_run: bool,
@@ -59,14 +59,12 @@ impl Mutate {
         let files: BTreeMap<String, String> =
             design.modules.into_iter().map(|module| (format!("{}.v", module.name), module.text)).collect();
         let mutations = all();
-        let chosen: Vec<&Mutation> = match &self.only {
-            Some(name) => mutations.iter().filter(|m| m.name == name).collect(),
-            None => mutations.iter().collect(),
-        };
-        if chosen.is_empty() {
+        for name in &self.only {
             let names: Vec<_> = mutations.iter().map(|m| m.name).collect();
-            bail!("no mutation {:?}; there are {}", self.only.unwrap_or_default(), names.join(", "));
+            ensure!(names.contains(&name.as_str()), "no mutation {name:?}; there are {}", names.join(", "));
         }
+        let named = |m: &&Mutation| self.only.is_empty() || self.only.iter().any(|name| name == m.name);
+        let chosen: Vec<&Mutation> = mutations.iter().filter(named).collect();
         let mutants = chosen.iter().map(|m| Ok((*m, m.apply(&files)?))).collect::<Result<Vec<_>>>()?;
         let dir = scratch("mutate")?;
         if self.dry_run {
@@ -96,7 +94,7 @@ impl Mutate {
             }
         }
         ensure!(survivors.is_empty(), "not caught: {}", survivors.join(", "));
-        if self.only.is_none() {
+        if self.only.is_empty() {
             fs::write(root().join(PAGE), page(&rows)).with_context(|| format!("cannot write {PAGE}"))?;
         }
         Ok(())
