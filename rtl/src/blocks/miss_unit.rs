@@ -247,6 +247,7 @@ pub struct MissUnit<const SETS: usize> {
     push_fill: Signal<Local, Bit>,
     set_in: Signal<Local, Bits<32>>,
     set_out: Signal<Local, Bits<32>>,
+    hold_next: Signal<Local, Bits<4>>,
     hold_set: Signal<Local, Bits<4>>,
     hold_clear: Signal<Local, Bits<4>>,
     victim_push: Signal<Local, Bit>,
@@ -512,6 +513,11 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.chain.read_address.next = self.leaving.val();
         self.next.read_address.next = self.replay_head.q.val();
         self.close_last.next = self.replay_granted.val() & self.replay_last_r.q.val();
+        comment!("Its page is noted while the fill is on offer; who is granted is known late.");
+        self.hold_next.next = 0.into();
+        if self.hold_free.val() {
+            self.hold_next.next = bits::<4>(1) << self.hold_in.q.val();
+        }
         self.hold_set.next = 0.into();
         if self.push_fill.val() {
             self.hold_set.next = bits::<4>(1) << self.hold_in.q.val();
@@ -534,13 +540,14 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
             self.hold_ages[i].clock.next = self.clk.val();
             self.hold_ages[i].reset.next = self.rst.val();
             self.hold_ages[i].d.next = self.hold_ages[i].q.val();
-            if !self.hold_ages[i].q.val().get_bit(3) {
+            if !self.hold_r.q.val().get_bit(i) {
+                self.hold_ages[i].d.next = 0.into();
+            } else if !self.hold_ages[i].q.val().get_bit(3) {
                 self.hold_ages[i].d.next = self.hold_ages[i].q.val() + 1;
             }
-            if self.hold_set.val().get_bit(i) {
+            if self.hold_next.val().get_bit(i) {
                 self.hold_pages[i].d.next = self.fill_page.val();
                 self.hold_entries[i].d.next = self.fill_entry_r.q.val();
-                self.hold_ages[i].d.next = 0.into();
             }
             self.hold_page[i].next = self.hold_pages[i].q.val();
         }

@@ -126,7 +126,9 @@ pub struct PageList {
     group_r: Reg<Bits<GROUP_BITS>>,
     next_line: Reg<Bits<3>>,
     words: Fifo<Bits<64>, 4>,
+    // Words that were asked for and not taken a cycle ago.
     left: Reg<Bits<5>>,
+    popped: Reg<Bit>,
     gather: Transpose<512, 64>,
     changes: Signal<Local, Bit>,
     bit_now: Signal<Local, Bits<64>>,
@@ -159,7 +161,7 @@ impl Logic for PageList {
         comment!("module page_list");
         dff_setup!(
             self, clk, state, set_r, changes_r, page_r, room_r, open_valid, told, written, last_set,
-            set_waits, until, behind, group_r, next_line, left
+            set_waits, until, behind, group_r, next_line, left, popped
         );
         self.queue.clk.next = self.clk.val();
         self.queue.rst.next = self.rst.val();
@@ -321,7 +323,8 @@ impl Logic for PageList {
         self.word.next = self.words.out_data.val();
         self.words.out_ready.next = self.word_ready.val();
         self.pops.next = self.words.out_valid.val() & self.word_ready.val();
+        self.popped.d.next = self.pops.val();
         self.left.d.next = self.left.q.val() + (bit_cast::<5, 1>(self.takes.val().into()) << 3)
-            - bit_cast::<5, 1>(self.pops.val().into());
+            - bit_cast::<5, 1>(self.popped.q.val().into());
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! A response that answers nothing is dropped and reported; so is a wrong one, and when all lines of its snoop are
 //! answered, the snoop is sent once more, as BISnpInv and under the same tag, before any other. The second wrong answer
-//! (or a first one while 16 snoops wait to be sent again) fails the recall of the page. Answers to a recall that is over
+//! (or a first one while 18 snoops wait to be sent again) fails the recall of the page. Answers to a recall that is over
 //! are only counted.
 //!
 //! *Query*: the front end asks for each request whether its page is held, and hears it a cycle later.

@@ -71,6 +71,7 @@ pub struct SlotArbiter<const SETS: usize> {
     share: Signal<Local, Bit>,
     enters: Signal<Local, Bits<5>>,
     before: [Signal<Local, Bits<5>>; 5],
+    before_page: Signal<Local, Bits<5>>,
     granted: Signal<Local, Bits<5>>,
     granted_row: Signal<Local, Bit>,
     set_of: [Signal<Local, Bits<SETS>>; 5],
@@ -110,6 +111,7 @@ impl<const SETS: usize> Default for SlotArbiter<SETS> {
             share: Signal::default(),
             enters: Signal::default(),
             before: Default::default(),
+            before_page: Signal::default(),
             granted: Signal::default(),
             granted_row: Signal::default(),
             set_of: Default::default(),
@@ -170,7 +172,9 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
         self.own_turn.next = (self.turn.q.val() == 0) | self.due.q.val() | self.claim.q.val().get_bit(2);
         self.share.next = self.own_turn.val() | ((self.free.val() & bits::<5>(0x1b)) == 0);
 
-        comment!("The one that nobody else precedes. A page slot without a turn precedes nobody.");
+        comment!(
+            "The one that nobody else precedes. A page slot without a turn precedes nobody, and everybody precedes it."
+        );
         self.enters.next = 0.into();
         if self.enter.val() {
             self.enters.next = self.free.val();
@@ -181,15 +185,14 @@ impl<const SETS: usize> Logic for SlotArbiter<SETS> {
                 self.before[i].next = !self.older[i].q.val() & bits::<5>(0x1b);
             }
         }
+        self.before_page.next = self.before[2].val();
+        if !self.own_turn.val() {
+            self.before_page.next = bits::<5>(0x1b);
+        }
         self.granted.next = bits::<5>(0)
             .replace_bit(0, self.enters.val().get_bit(0) & !(self.free.val() & self.before[0].val()).any())
             .replace_bit(1, self.enters.val().get_bit(1) & !(self.free.val() & self.before[1].val()).any())
-            .replace_bit(
-                2,
-                self.enters.val().get_bit(2)
-                    & self.share.val()
-                    & !(self.free.val() & self.before[2].val()).any(),
-            )
+            .replace_bit(2, self.enters.val().get_bit(2) & !(self.free.val() & self.before_page.val()).any())
             .replace_bit(3, self.enters.val().get_bit(3) & !(self.free.val() & self.before[3].val()).any())
             .replace_bit(4, self.enters.val().get_bit(4) & !(self.free.val() & self.before[4].val()).any());
         self.grant.next = self.granted.val();

@@ -11,6 +11,7 @@ mod prove;
 mod python;
 mod results;
 mod route;
+mod ways;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};

@@ -235,8 +235,8 @@ pub fn all() -> Vec<Mutation> {
                 ),
                 patch(
                     "tideline_snoop_picker",
-                    "|((wanted & ~first) | (left & first));",
-                    "|(wanted & ~first);",
+                    "assign others = (quads & ~first) | (left & first);",
+                    "assign others = quads & ~first;",
                 ),
             ],
         },
@@ -308,7 +308,7 @@ pub fn all() -> Vec<Mutation> {
         Mutation {
             name: "room",
             breaks: "Writes are let in without a place in the miss unit.",
-            patches: vec![patch("tideline_miss_unit", "(places_count > 16'd8) && (used_q < 7'h38)", "1'b1")],
+            patches: vec![patch("tideline_miss_unit", "(places_count > 16'd9) && (used_q < 7'h37)", "1'b1")],
         },
         Mutation {
             name: "A1",

@@ -366,8 +366,8 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a block response closes one line",
                     "tideline_recall_engine",
-                    "if (by_block || !block) hit = entry_q[",
-                    "if (!block) hit = entry_q[",
+                    "if (by_block || !block) hit_d = found[",
+                    "if (!block) hit_d = found[",
                 ),
             ],
         },
@@ -419,13 +419,19 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a request that is taken back keeps its credit",
                     "tideline_coherence_snooper",
+                    "assign give_ndr = defers || strays_q;",
+                    "assign give_ndr = strays_q;",
+                ),
+                change(
+                    "a request of a plain region that strayed keeps its credit",
+                    "tideline_coherence_snooper",
+                    "assign give_ndr = defers || strays_q;",
                     "assign give_ndr = defers;",
-                    "assign give_ndr = 1'b0;",
                 ),
                 change(
                     "a read that is taken back keeps its credit",
                     "tideline_coherence_snooper",
-                    "assign give_drs = defers && ",
+                    "assign give_drs = (defers || strays_q) && ",
                     "assign give_drs = 1'b0 && ",
                 ),
                 change(
@@ -539,8 +545,20 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "both channels go at once",
                     "tideline_plain_path",
-                    "!pipeline_valid && (turn_q || !write_valid);",
+                    "!pipeline_valid && (turn_req || !write_valid);",
                     "!pipeline_valid;",
+                ),
+                change(
+                    "a request of a plain region that strayed goes on",
+                    "tideline_coherence_snooper",
+                    "assign retract = defers || strays_q;",
+                    "assign retract = defers;",
+                ),
+                change(
+                    "a request of a plain region leaves with its slot",
+                    "tideline_coherence_snooper",
+                    "(request_granted && !pass && !req_plain)",
+                    "(request_granted && !pass)",
                 ),
                 change(
                     "no hole is made",
@@ -568,7 +586,7 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "only the first region is ended",
                     "tideline_range_walker",
-                    "if (taken && (&next_page_q[8:0])) demoted_d = 1'b0;",
+                    "if (taken_page && (&next_page_q[8:0])) demoted_d = 1'b0;",
                     "",
                 ),
                 change(

