@@ -124,7 +124,7 @@ fn read(data: &Path) -> Result<BTreeMap<String, (String, Points)>> {
             let points =
                 modules.get_mut(&module).map(|(_, points)| points).context("it was just inserted")?;
             let (count, lines) = points.entry((point.line, point.rest.to_owned())).or_default();
-            *count += point.count;
+            *count += point.executions();
             lines.extend(point.lines);
         }
     }
@@ -151,6 +151,14 @@ impl<'a> Point<'a> {
         let lines = field("S").map(ranges).unwrap_or_default();
         let rest = format!("{} {}", field("n").unwrap_or_default(), field("o").unwrap_or_default());
         Some(Self { file: field("f")?, line, rest, lines, count: count.parse().ok()? })
+    }
+}
+
+impl Point<'_> {
+    /// How often it was executed. What stands under no condition was at least once: when the simulation settled, before the counts
+    /// began with the reset. Verilator counts a continuous assignment only then.
+    fn executions(&self) -> u64 {
+        if self.rest.ends_with(" block") { self.count.max(1) } else { self.count }
     }
 }
 
@@ -218,7 +226,9 @@ mod tests {
         let record =
             "C '\u{1}f\u{2}/a/m.v\u{1}l\u{2}3\u{1}n\u{2}5\u{1}o\u{2}if\u{1}S\u{2}3-4,6\u{1}h\u{2}.top' 7";
         let point = Point { file: "/a/m.v", line: 3, rest: "5 if".into(), lines: vec![3, 4, 6], count: 7 };
-        assert_eq!(Point::parse(record), Some(point));
+        assert_eq!((point.executions(), Point::parse(record)), (7, Some(point)));
+        let kind = |kind| Point { file: "", line: 1, rest: format!("5 {kind}"), lines: vec![], count: 0 };
+        assert_eq!((kind("block").executions(), kind("else").executions()), (1, 0));
         assert_eq!(Point::parse("# SystemC::Coverage-3"), None);
     }
 
