@@ -198,7 +198,7 @@ module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_v
         // A request whose region becomes known in this cycle leaves the turn to a write, once.
         assert (!req_known_plain || req_valid);
         if (req_valid) assert (req_known_plain || req_waits == 0);
-        if (req_valid) assert (req_waits + (turn ? soon : later) <= (req_known_plain ? 11 : 10));
-        assert (rwd_waits <= 10 && req_waits <= 11);
+        if (req_valid) assert (req_waits + (turn ? soon : later) <= 10);
+        assert (rwd_waits <= 10 && req_waits <= 10);
     end
 endmodule

@@ -10,7 +10,7 @@
 //! then finds nothing. A line that cannot be read counts as all set.
 //!
 //! # Bounds
-//! A change cannot wait. `room` says that the queue of 32 has a place for every slot in the pipeline: 15, nine slots, and the
+//! A change cannot wait. `room` says that the queue of 32 has a place for every slot in the pipeline: 14, ten slots, and the
 //! eight lines of a group that is closed, are 32. It also keeps the writes without an answer at 240 or less, which the counts
 //! modulo 256 can tell apart. It comes back as fast as device memory takes writes and answers them, and waits for nothing else.
 //!

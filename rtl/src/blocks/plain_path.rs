@@ -12,7 +12,7 @@
 //! queues have `settled` too. A write that waits for that lets no other in, so it comes about.
 //!
 //! # Timing
-//! Combinational from the head of a queue to the result: message to result 1 cycle.
+//! Combinational from the head of a queue to the result: request to result 1 cycle, write to result 2.
 
 use super::types::*;
 use crate::prim::*;

@@ -8,7 +8,7 @@
 //! that slot takes the ownership of all the lines recalled. No response becomes a slot.
 //!
 //! A response that answers nothing is dropped and reported; so is a wrong one, and when all lines of its snoop are
-//! answered, the snoop is sent once more, as BISnpInv and under the same tag, before any other. The second wrong answer
+//! answered, the snoop is sent once more, as BISnpInv and under the same tag, before the others. The second wrong answer
 //! (or a first one while 18 snoops wait to be sent again) fails the recall of the page. Answers to a recall that is over
 //! are only counted.
 //!
@@ -432,7 +432,7 @@ impl Logic for RecallEngine {
         self.pages.failed_context.next = self.failed_context.q.val();
 
         comment!("The issuer: one snoop per cycle, those to be sent again first.");
-        comment!("What is left of a recall that timed out is not sent.");
+        comment!("What is left of a recall that timed out is not sent, from the cycle after that on.");
         self.again_head.in_valid.next = self.again.out_valid.val();
         self.again_head.in_data.next = self.again.out_data.val();
         self.again.out_ready.next = self.again_head.in_ready.val();

@@ -11,8 +11,8 @@
 //! then needs two of them, and no wide multiplexer behind, per bit.
 //!
 //! # Timing
-//! At the head in the cycle after the message was accepted, as the message itself; then straight out of the block RAM, late in the
-//! cycle. `fresh` says so. A cycle later it is `known`: a slot is offered by nothing else.
+//! At the head in the cycle after the message was accepted; then straight out of the block RAM, late in the cycle: `fresh` says so. A
+//! cycle later it is `known`.
 
 use super::types::*;
 use crate::prim::*;
