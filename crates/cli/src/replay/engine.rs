@@ -13,11 +13,14 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tideline_abi::regs::ErrorBits;
-use tideline_driver::{Device, Exactness, Frame, Gather, Hpa, Tracker};
+use tideline_driver::{Device, Exactness, Frame, Gather, Hpa, PageIndex, PageRange, Tracker};
 use tideline_tb::MachineConfig;
 use tideline_tb::host::Access as Progress;
 use tideline_trace::{Access, Event, LINE_BYTES, PAGE_BYTES, TraceReader, VirtLine, VirtPage};
 
+/// Pages that are mapped and tracked at first; then as many as there are, whenever the program touches more. To map a page that it
+/// never touches costs as much as to map another.
+const FIRST_PAGES: u32 = 512;
 /// Cycles within which the write-backs under way must end.
 const DRAIN_CYCLES: u32 = 1_000_000;
 
@@ -106,7 +109,10 @@ pub fn run(settings: &Settings, progress: &ProgressBar) -> Result<Outcome> {
 
 struct Replay {
     device: Device<Simulation>,
-    tracker: Tracker,
+    /// One for each range of pages that was mapped.
+    trackers: Vec<Tracker>,
+    /// Pages mapped and tracked, from the first of the window on.
+    mapped: u32,
     window_base: Hpa,
     gather: Gather,
     /// What the reports owe their completeness to.
@@ -134,14 +140,12 @@ impl Replay {
             cache_ways: settings.cache.ways,
             ..MachineConfig::default()
         };
-        let mut device = settings.target.open(config)?;
-        let window = device.pages();
-        device.map(window, Frame(0))?;
-        let tracker = device.track_start(&[window])?;
-        let pages = window.count();
+        let device = settings.target.open(config)?;
+        let pages = device.pages().count();
         Ok(Self {
             window_base: device.window_base(),
-            tracker,
+            trackers: Vec::new(),
+            mapped: 0,
             gather: if settings.recall { Gather::Recall } else { Gather::AsIs },
             exact: Exactness::None,
             epoch_length: settings.epoch,
@@ -180,6 +184,9 @@ impl Replay {
         self.epoch_has_accesses = true;
         for line in access.lines() {
             let page = self.pages.place(line.page())?;
+            if page >= self.mapped {
+                self.map_more()?;
+            }
             let index = line.index_in_page();
             if access.reads {
                 self.load(line, page)?;
@@ -189,6 +196,19 @@ impl Replay {
                 self.store(line, page)?;
             }
         }
+        Ok(())
+    }
+
+    /// Maps and tracks twice as many pages as before, or the rest of the window.
+    #[cold]
+    fn map_more(&mut self) -> Result<()> {
+        let start = Instant::now();
+        let left = self.device.pages().count() - self.mapped;
+        let range = PageRange::new(PageIndex(self.mapped), self.mapped.max(FIRST_PAGES).min(left))?;
+        self.device.map(range, Frame(self.mapped))?;
+        self.trackers.push(self.device.track_start(&[range])?);
+        self.mapped += range.count();
+        self.simulated += start.elapsed();
         Ok(())
     }
 
@@ -253,12 +273,17 @@ impl Replay {
             // Otherwise the count of lines missed would depend on how long a write-back takes.
             self.drain()?;
         }
-        let report = self.device.track_report(&self.tracker, self.gather)?;
-        if let Some(loss) = report.loss() {
-            bail!("{loss}: every line counts as written, and the replay says nothing");
+        let mut lines = vec![];
+        for tracker in &self.trackers {
+            let report = self.device.track_report(tracker, self.gather)?;
+            if let Some(loss) = report.loss() {
+                bail!("{loss}: every line counts as written, and the replay says nothing");
+            }
+            // All are gathered alike.
+            self.exact = report.exact();
+            lines.extend(report.pages().iter().map(|lines| (lines.page.0, lines.mask)));
         }
-        self.exact = report.exact();
-        let reported = Masks::new(report.pages().iter().map(|lines| (lines.page.0, lines.mask)));
+        let reported = Masks::new(lines);
         let epoch = self.device.carrier_mut().host.take_epoch();
         let recalled = Masks::new(epoch.iter().map(|page| (page.page, page.found_by_recall())));
         self.simulated += start.elapsed();
