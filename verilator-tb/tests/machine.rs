@@ -1,6 +1,8 @@
 //! A whole machine carries the driver: the same on the model and on the RTL, however its surroundings behave.
 
-use tideline_driver::{Device, Frame, Gather, LineAddr, PageIndex, PageRange};
+use tideline_abi::command::{Command, Opcode};
+use tideline_abi::regs::SqBaseHi;
+use tideline_driver::{Carrier, Device, Error, Frame, Gather, LineAddr, PageIndex, PageRange};
 use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, Simulated, open};
 
 fn machines() -> Vec<(&'static str, Machine<Box<dyn LineDevice>>)> {
@@ -50,6 +52,27 @@ fn a_reset_ends() -> Result<(), Box<dyn std::error::Error>> {
         let mut device = Device::open(machine)?;
         device.reset()?;
         device.close()?;
+    }
+    Ok(())
+}
+
+/// It completes under the identifier that says so, and the next one is read again.
+#[test]
+fn a_command_that_cannot_be_read() -> Result<(), Box<dyn std::error::Error>> {
+    for (name, machine) in machines() {
+        let mut device = Device::open(machine)?;
+        let base = device.carrier_mut().read32(SqBaseHi::OFFSET)?;
+        device.carrier_mut().write32(SqBaseHi::OFFSET, 0x7fff_ffff)?;
+        let id = device.submit(&Command::new(Opcode::Fence))?;
+        let stray = device.wait(id);
+        assert!(matches!(stray, Err(Error::StrayCompletion { cid: 0xffff })), "{name}: {stray:?}");
+        let errors = device.errors()?;
+        assert_eq!(errors.host_memory(), 1, "{name}");
+        device.clear_errors(errors)?;
+        device.carrier_mut().write32(SqBaseHi::OFFSET, base)?;
+        let id = device.submit(&Command::new(Opcode::Fence))?;
+        assert_eq!(device.wait(id)?.status, 0, "{name}");
+        assert_eq!(device.errors()?.0, 0, "{name}");
     }
     Ok(())
 }
