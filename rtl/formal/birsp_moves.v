@@ -3,7 +3,8 @@
 // it knows what the one before it left, also under the same tag.
 //
 // Real: the recall engine and its wiring to the channel. Free: every input of the device, all other blocks, the contents of
-// the recall engine's queues and memories. Assumed: the lines that are open under a tag are lines of its snoop.
+// the recall engine's queues and memories. Assumed: the lines that are open under a tag are lines of its snoop, and
+// the snoop is called a block if there is more than one.
 module birsp_moves (input clk, input rst, input birsp_valid, input [3:0] birsp_opcode, input [15:0] birsp_tag, input [1:0] birsp_low);
     wire birsp_ready, bad, writes, filling;
     wire [7:0] write_tag;
@@ -41,7 +42,7 @@ module birsp_moves (input clk, input rst, input birsp_valid, input [3:0] birsp_o
     wire [3:0] open = asked ^ answer[3:0];
     wire [3:0] closed = write_data[3:0] ^ answer[3:0];
     wire [3:0] lines = snoop[`TAG_LINES];
-    always @* assume ((open & ~lines) == 0);
+    always @* assume ((open & ~lines) == 0 && snoop[`TAG_BLOCK] == ((lines & (lines - 4'd1)) != 0));
     always @(posedge clk) if (started && !rst) begin
         assert (birsp_ready);
         if (came && !filling) begin
