@@ -30,9 +30,9 @@ pub enum ExecState {
     /// Waits for the command.
     Fetch,
     /// Checks it.
-    Judge,
-    /// Starts it, or refuses.
     Check,
+    /// Starts it, or refuses.
+    Start,
     /// Offers a completion.
     Complete,
     /// Waits until host memory has it.
@@ -474,13 +474,13 @@ impl Logic for CommandExecutor {
             & self.is_abort.val()
             & !self.abort_run.val()
             & !self.abort_fence.val();
-        self.accepted.next = (self.state.q.val() == ExecState::Check)
+        self.accepted.next = (self.state.q.val() == ExecState::Start)
             & (self.judged.q.val() == status::SUCCESS)
             & !self.not_found.val();
         self.start_run.next = self.accepted.val() & self.is_range.val();
         self.start_harvest.next = self.accepted.val() & self.is_harvest.val();
 
-        comment!("The walker and the spool start in the cycle after the check.");
+        comment!("The walker and the spool start with the command.");
         self.walk_start.next = self.start_run.val();
         self.walk_kind.next = slot_kind::HARVEST.into();
         if self.is_map.val() {
@@ -746,14 +746,14 @@ impl Logic for CommandExecutor {
                     self.cmd.d.next = self.command.val();
                     self.cmd_error.d.next = self.fetch_error.val();
                     self.head.d.next = (self.head.q.val() + 1) & self.sq_mask.val();
-                    self.state.d.next = ExecState::Judge;
+                    self.state.d.next = ExecState::Check;
                 }
             }
-            ExecState::Judge => {
-                self.judged.d.next = self.verdict.val();
-                self.state.d.next = ExecState::Check;
-            }
             ExecState::Check => {
+                self.judged.d.next = self.verdict.val();
+                self.state.d.next = ExecState::Start;
+            }
+            ExecState::Start => {
                 self.out_cid.d.next = self.cid.val();
                 if self.cmd_error.q.val() {
                     self.out_cid.d.next = bits::<16>(0xffff);

@@ -1,8 +1,8 @@
 //! The longest ways of a synthesised ECP5 netlist, without placing it: minutes where place and route takes an hour.
 //!
 //! A way begins at a register or memory and ends at one; each cell and each wire on it has one delay. The estimate is some 25 %
-//! more than what single blocks have when routed, and about right for a full chip; what it is good for is the order, and
-//! that every family of ways shows, not only the longest.
+//! more than what single blocks have when routed; of a full chip there is nothing routed to compare. What it is good for is the order,
+//! and that every family of ways shows, not only the longest.
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
