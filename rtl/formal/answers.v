@@ -29,9 +29,9 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire [SLOT-1:0] out_slot;
     wire [8:0] counted;
     wire ndr_out, ndr_spare, drs_out, drs_spare;
-    wire [15:0] decided, written, orders, pending, places, empty, reads, read_pending, data_head;
-    wire [7:0] data_in, data_at;
-    wire data_full, data_moves;
+    wire [15:0] decided, written, orders, pending, places, empty, reads, read_pending, data;
+    wire [2:0] ndr_taken;
+    wire [1:0] drs_taken;
     wire [8:0] ndr_used, drs_used, place_count;
     wire done, order_leaves, write_line, decided_pop, written_pop, empty_pop, data_pop;
     wire order, aw, aw_spare, ar, ar_spare;
@@ -58,9 +58,8 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         .\responder.decided.count (decided), .\responder.written.count (written), .\responder.empty.count (empty),
         .\memory.done_valid (done), .\memory.order_leaves (order_leaves), .\memory.write_line (write_line),
         .\responder.decided.pop (decided_pop), .\responder.written.pop (written_pop),
-        .\responder.empty.pop (empty_pop), .\responder.data.head.pop (data_pop),
-        .\responder.data.write_q (data_in), .\responder.data.read_q (data_at), .\responder.data.full_q (data_full),
-        .\responder.data.reading_q (data_moves), .\responder.data.head.count (data_head),
+        .\responder.empty.pop (empty_pop), .\responder.data.pop (data_pop), .\responder.data.count (data),
+        .\responder.ndr_taken_q (ndr_taken), .\responder.drs_taken_q (drs_taken),
         .\responder.ndr.valid_q (ndr_out), .\responder.ndr.spare_valid_q (ndr_spare),
         .\responder.out.valid_q (drs_out), .\responder.out.spare_valid_q (drs_spare),
         .\memory.orders.count (orders), .\memory.order_valid_q (order), .\memory.write_pending.count (pending),
@@ -181,8 +180,6 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire [6:0] p_reads = p & {on_drs(s7), on_drs(s6), on_drs(s5), on_drs(s4), on_drs(s3), on_drs(s2), on_drs(s1)};
     wire [6:0] p_writes = p & {writes(s7), writes(s6), writes(s5), writes(s4), writes(s3), writes(s2), writes(s1)};
     wire [6:0] p_ndr = p & {on_ndr(s7), on_ndr(s6), on_ndr(s5), on_ndr(s4), on_ndr(s3), on_ndr(s2), on_ndr(s1)};
-    wire [7:0] data_stored = data_in - data_at;
-    wire [9:0] data = (data_full ? 256 : data_stored) + data_moves + data_head;
     wire [9:0] line_aw = (aw && aw_data[`ADDRESS_ID] == 0) + (aw_spare && aw_next[`ADDRESS_ID] == 0);
     wire [9:0] line_ar = (ar && ar_data[`ADDRESS_ID] == 0) + (ar_spare && ar_next[`ADDRESS_ID] == 0);
     always @(posedge clk) if (started && !rst) begin
@@ -210,8 +207,10 @@ module answers #(parameter SLOT = `SLOT_BITS) (
         assert (chained_reads <= 256 && chained_writes <= 256 && chained_others <= 256);
         assert (n_orders == orders[9:0] + order && n_pending == pending[9:0] && pending == owes_b + line_aw);
         assert (n_decided == decided[9:0] && n_written == written[9:0] && n_empty == empty[9:0]);
-        assert (n_lines == reads[9:0] + read_pending[9:0] && n_data == data && read_pending == owes_r + line_ar);
-        assert (data_moves + data_head <= 4 && (!data_full || data_in == data_at));
+        assert (n_lines == reads[9:0] + read_pending[9:0] && n_data == data[9:0] && read_pending == owes_r + line_ar);
+        // What the credits allow is known ahead.
+        assert (ndr_taken == {ndr_used >= 256, ndr_used >= 255, ndr_used >= 254});
+        assert (drs_taken == {drs_used >= 256, drs_used >= 255});
         // Nothing is lost, nothing is sent twice: NDR, DRS.
         assert (ndr_used <= 256 && ndr_used == n_pipe + n_after && ndr_owed == ndr_used + ndr_out + ndr_spare);
         assert (n_pipe <= 256 && n_pipe == n_reads + n_rest);

@@ -2,7 +2,7 @@
 // before it, and behind every completion of a write that memory had answered by then. That there is exactly one: `answers`.
 //
 // Real: the responder. Free: all its inputs, the contents of its queues. The watched acknowledgement is any one.
-// The skid buffer behind the queues keeps the order (proof `skid`), the queues too (proof `fifo`).
+// The skid buffer behind the queues keeps the order (proof `skid`), the queues too (proof `ram_fifo`).
 module conflict_order (input clk, input rst, input watch);
     wire decided_push, decided_pop, written_push, written_pop;
     wire [15:0] decided, written;

@@ -12,7 +12,7 @@
 // and data in every cycle; heads of queues, and what they were told, stand still (proofs `fifo`, `region_lookup`); the
 // arbiter grants an offered write of a page that is not held in the 64th cycle with `enter` at the latest, and nobody
 // without it (proof `slot_arbiter`); a result comes seven cycles after its slot or not at all; what holds credits and
-// places, and that the writes in the pipeline are counted (proof `answers`), of which the pipeline has at most 7 and the chains of the
+// places, that a credit goes back once, and that the writes in the pipeline are counted (proof `answers`), of which the pipeline has at most 7 and the chains of the
 // miss unit at most 128.
 module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     input clk, input rst, input m2s_rwd_valid, input m2s_req_valid, input dram_bvalid, input [7:0] dram_bid
@@ -31,6 +31,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     wire illegal = head[`HEAD_ILLEGAL];
     wire ndr_leaves, ndr_back, ndr_spare_valid, tables, write_turn, order, keep, aw, aw_spare, w, w_spare, awvalid;
     wire [8:0] ndr_used, place_count;
+    wire [2:0] ndr_taken;
     wire [15:0] decided, written, orders, pending, places;
     wire [`ORDER_BITS-1:0] order_data, next_order;
     wire [`ADDRESS_BITS-1:0] aw_data;
@@ -47,7 +48,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         .\plain.hole_r_q (hole), .\plain.turn_q (turn), .\plain.unsettled_q (unsettled), .\plain.writes_q (counted), .\plain.none (none),
         .\plain.rwd_valid (plain_offer), .\plain.write_valid (plain_goes), .\plain.req_valid (req_valid),
         .\plain.write_leaves (write_leaves), .\plain.write_enters (write_enters), .\pipeline.result_valid (leaves),
-        .\responder.ndr_used_q (ndr_used), .\responder.decided.count (decided), .\responder.written.count (written),
+        .\responder.ndr_used_q (ndr_used), .\responder.ndr_taken_q (ndr_taken), .\responder.decided.count (decided), .\responder.written.count (written),
         .\responder.ndr_leaves (ndr_leaves), .\responder.give_ndr (ndr_back), .\responder.ndr.spare_valid_q (ndr_spare_valid),
         .\memory.orders.count (orders), .\memory.orders.out_data (next_order), .\memory.order_valid_q (order), .\memory.order_q (order_data),
         .\memory.write_pending.count (pending), .\memory.places.count (places), .\memory.place_count_q (place_count),
@@ -116,8 +117,9 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     always @* if (started && ready) begin
         assume (ndr_used <= INSIDE + decided + written + moving + pending);
         assume (places + INSIDE + moving >= 256);
-        assume (moving + pending <= 256 && ndr_used <= 256);
+        assume (moving + pending <= 256);
     end
+    always @* if (started) assume (ndr_leaves + ndr_back <= ndr_used && ndr_used <= 256);
 
     // ---- a credit, a place: cycles until the oldest write moves on, and until one of those under way is answered
     wire [15:0] wait_b = DRAM - quiet;
@@ -145,6 +147,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     always @(posedge clk) if (started) begin
         assert ((!spare || valid) && (!arrived_spare || arrived) && rwd_ready == !arrived_spare);
         assert (!ndr_spare_valid && !aw_spare && !w_spare && aw == w && pending == owes + line_aw);
+        assert (ndr_taken == {ndr_used >= 256, ndr_used >= 255, ndr_used >= 254});
         assert (quiet <= DRAM && run <= RUN && (quiet == 0 || owes != 0));
         if (ready) begin
             assert (ndr_used != 256 || no_credit + credit_rank <= CREDIT);

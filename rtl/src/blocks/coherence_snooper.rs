@@ -217,6 +217,9 @@ pub struct CoherenceSnooper<const SETS: usize> {
     serves_stuck: Reg<Bit>,
     // The request that entered the pipeline in the last cycle: nobody knows yet whether its page is held.
     asks: Reg<Bit>,
+    // A cycle ago, requests waited to be served; the deferred queue had no room for new ones.
+    drains_any: Reg<Bit>,
+    deferred_many: Reg<Bit>,
     asked: Reg<HeadBits>,
     // It is of a plain region, and should not have entered.
     strays: Reg<Bit>,
@@ -243,7 +246,7 @@ pub struct CoherenceSnooper<const SETS: usize> {
     req_offer: Signal<Local, Bit>,
     pass: Signal<Local, Bit>,
     start_pass: Signal<Local, Bit>,
-    deferred_room: Signal<Local, Bit>,
+    deferred_more: Signal<Local, Bits<7>>,
     defers: Signal<Local, Bit>,
     waiting_back: Signal<Local, Bit>,
     served: Signal<Local, RequestBits>,
@@ -289,6 +292,8 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
             serves,
             serves_stuck,
             asks,
+            drains_any,
+            deferred_many,
             asked,
             strays,
             guess_plain
@@ -353,9 +358,14 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
             self.requests.out_valid.val() & !self.req_head.val().dropped & !self.req_head.val().illegal;
         self.query_page.next = self.req.val().page;
         self.pass.next = self.drain.q.val() == DrainState::Pass;
-        self.start_pass.next = !self.pass.val() & self.drains.val().any() & !self.asks.q.val();
-        comment!("One may be on its way there.");
-        self.deferred_room.next = self.deferred_count.q.val() < 31;
+        comment!(
+            "What is a cycle old: a pass begins when no new request is offered any more, and none is being deferred."
+        );
+        self.drains_any.d.next = self.drains.val().any();
+        self.start_pass.next =
+            !self.pass.val() & self.drains.val().any() & self.drains_any.q.val() & !self.asks.q.val();
+        comment!("Two more may be on their way there.");
+        self.deferred_many.d.next = self.deferred_count.q.val() > 31;
         self.req_plain.next =
             self.req_legal.val() & self.req.val().decodes & self.regions.req_head.val().plain;
         comment!("As far as is known in time.");
@@ -370,8 +380,8 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.req_offer.next = self.req_legal.val()
             & self.req_tracked.val()
             & !self.pass.val()
-            & !self.drains.val().any()
-            & self.deferred_room.val();
+            & !self.drains_any.q.val()
+            & !self.deferred_many.q.val();
 
         comment!("The request that entered in the cycle before: is its page being recalled?");
         self.asked.d.next = self.req_head.val();
@@ -613,9 +623,12 @@ impl<const SETS: usize> Logic for CoherenceSnooper<SETS> {
         self.deferred_head.in_data.next = self.deferred.out_data.val();
         self.deferred.out_ready.next = self.deferred_head.in_ready.val();
         self.deferred_head.out_ready.next = self.waiting_next.val();
-        self.deferred_count.d.next = self.deferred_count.q.val()
-            + bit_cast::<7, 1>((self.defers.val() | self.waiting_back.val()).into())
-            - bit_cast::<7, 1>(self.waiting_next.val().into());
+        self.deferred_more.next = self.deferred_count.q.val()
+            + bit_cast::<7, 1>((self.defers.val() | self.waiting_back.val()).into());
+        self.deferred_count.d.next = self.deferred_more.val();
+        if self.waiting_next.val() {
+            self.deferred_count.d.next = self.deferred_more.val() - 1;
+        }
         self.oldest.next = self.deferred_head.out_data.val();
         self.oldest_context.next = bits::<CONTEXTS>(1) << self.oldest.val().context;
         if self.waiting_next.val() {

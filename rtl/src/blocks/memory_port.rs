@@ -125,15 +125,15 @@ pub struct MemoryPort {
     /// Device memory.
     pub dram: AxiManager<DPA_BITS>,
 
-    reads: Fifo<ReadBits, DATA_BITS>,
-    read_pending: Fifo<PendingBits, DATA_BITS>,
-    orders: Fifo<WriteOrderBits, DATA_BITS>,
+    reads: RamFifo<ReadBits, DATA_BITS>,
+    read_pending: RamFifo<PendingBits, DATA_BITS>,
+    orders: RamFifo<WriteOrderBits, DATA_BITS>,
     store: Ram<Bits<576>, DATA_BITS>,
-    places: Fifo<Bits<DATA_BITS>, DATA_BITS>,
+    places: RamFifo<Bits<DATA_BITS>, DATA_BITS>,
     place_count: Reg<Bits<9>>,
     order_valid: Reg<Bit>,
     order: Reg<WriteOrderBits>,
-    write_pending: Fifo<PendingBits, DATA_BITS>,
+    write_pending: RamFifo<PendingBits, DATA_BITS>,
     ar: Skid<AxiWriteBits>,
     aw: Skid<AxiWriteBits>,
     w: Skid<AxiDataBits>,
@@ -170,6 +170,8 @@ pub struct MemoryPort {
     odd_in: Signal<Local, Bit>,
     odd_r: Signal<Local, Bit>,
     odd_w: Signal<Local, Bit>,
+    even_left: Signal<Local, Bits<10>>,
+    odd_left: Signal<Local, Bits<10>>,
     write_colour: Signal<Local, Bit>,
     write_done: Signal<Local, Bit>,
 }
@@ -412,19 +414,27 @@ impl Logic for MemoryPort {
         self.error.next = (self.dram.rvalid.val() & (self.dram.rresp.val() != 0))
             | (self.dram.bvalid.val() & (self.dram.bresp.val() != 0));
 
-        comment!("Accesses under way, by colour.");
+        comment!("Accesses under way, by colour. What comes in is known late.");
         self.even_in.next = (self.push_read.val() | self.push_write.val()) & !self.colour.val();
         self.even_r.next = self.line_r.val() & !self.read_pending.out_data.val().colour;
         self.even_w.next = self.write_done.val() & !self.write_colour.val();
-        self.even.d.next = self.even.q.val() + bit_cast::<10, 1>(self.even_in.val().into())
+        self.even_left.next = self.even.q.val()
             - bit_cast::<10, 1>(self.even_r.val().into())
             - bit_cast::<10, 1>(self.even_w.val().into());
+        self.even.d.next = self.even_left.val();
+        if self.even_in.val() {
+            self.even.d.next = self.even_left.val() + 1;
+        }
         self.odd_in.next = (self.push_read.val() | self.push_write.val()) & self.colour.val();
         self.odd_r.next = self.line_r.val() & self.read_pending.out_data.val().colour;
         self.odd_w.next = self.write_done.val() & self.write_colour.val();
-        self.odd.d.next = self.odd.q.val() + bit_cast::<10, 1>(self.odd_in.val().into())
+        self.odd_left.next = self.odd.q.val()
             - bit_cast::<10, 1>(self.odd_r.val().into())
             - bit_cast::<10, 1>(self.odd_w.val().into());
+        self.odd.d.next = self.odd_left.val();
+        if self.odd_in.val() {
+            self.odd.d.next = self.odd_left.val() + 1;
+        }
         self.idle_even.next = self.even.q.val() == 0;
         self.idle_odd.next = self.odd.q.val() == 0;
     }

@@ -248,6 +248,7 @@ pub struct MissUnit<const SETS: usize> {
     set_in: Signal<Local, Bits<32>>,
     set_out: Signal<Local, Bits<32>>,
     hold_next: Signal<Local, Bits<4>>,
+    victims_left: Signal<Local, Bits<6>>,
     hold_set: Signal<Local, Bits<4>>,
     hold_clear: Signal<Local, Bits<4>>,
     victim_push: Signal<Local, Bit>,
@@ -588,10 +589,13 @@ impl<const SETS: usize> Logic for MissUnit<SETS> {
         self.victim_push.next = self.done.val() & self.evict.val();
         self.victim_pop.next = self.write_done.val() & self.ready.q.val();
         self.dropped.next = self.done.val() & !self.evict.val();
-        self.victims_used.d.next = self.victims_used.q.val()
-            + bit_cast::<6, 1>(self.fill_granted.val().into())
+        self.victims_left.next = self.victims_used.q.val()
             - bit_cast::<6, 1>(self.dropped.val().into())
             - bit_cast::<6, 1>(self.victim_pop.val().into());
+        self.victims_used.d.next = self.victims_left.val();
+        if self.fill_granted.val() {
+            self.victims_used.d.next = self.victims_left.val() + 1;
+        }
         self.victims.in_valid.next = self.victim_push.val();
         self.victims.in_data.next.page = self.evict_page.val();
         self.victims.in_data.next.data = self.evict_data.val();

@@ -79,6 +79,7 @@ pub struct PlainPath {
     writes: Reg<Bits<9>>,
     unsettled: Reg<Bit>,
     write_leaves: Signal<Local, Bit>,
+    writes_left: Signal<Local, Bits<9>>,
     none: Signal<Local, Bit>,
     write_valid: Signal<Local, Bit>,
     turn_req: Signal<Local, Bit>,
@@ -104,8 +105,11 @@ impl Logic for PlainPath {
         comment!("Writes in the pipeline and in the miss unit.");
         self.write_leaves.next =
             self.pipeline_valid.val() & (self.pipeline_slot.val().kind == slot_kind::WRITE);
-        self.writes.d.next = self.writes.q.val() + bit_cast::<9, 1>(self.write_enters.val().into())
-            - bit_cast::<9, 1>(self.write_leaves.val().into());
+        self.writes_left.next = self.writes.q.val() - bit_cast::<9, 1>(self.write_leaves.val().into());
+        self.writes.d.next = self.writes_left.val();
+        if self.write_enters.val() {
+            self.writes.d.next = self.writes_left.val() + 1;
+        }
         self.none.next = self.writes.q.val() == 0;
         self.unsettled.d.next =
             self.promoted.val() | (self.unsettled.q.val() & !(self.none.val() & self.settled.val()));

@@ -124,7 +124,7 @@ pub struct RecallEngine {
     work: Fifo<SnoopWorkBits, CONTEXT_BITS>,
     again: Fifo<AgainBits, 4>,
     again_head: Skid<AgainBits>,
-    tags: Fifo<FreeTagBits, TAG_BITS>,
+    tags: RamFifo<FreeTagBits, TAG_BITS>,
     tags_head: Skid<FreeTagBits>,
     snoops: LutRam<TagBits, TAG_BITS>,
     asked: LutRam<Bits<4>, TAG_BITS>,

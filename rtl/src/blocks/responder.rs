@@ -68,17 +68,26 @@ pub struct Responder {
     /// Responses with data.
     pub s2m_drs: S2mDrs,
 
-    decided: Fifo<NdrBits, DATA_BITS>,
-    written: Fifo<Bits<16>, DATA_BITS>,
+    decided: RamFifo<NdrBits, DATA_BITS>,
+    written: RamFifo<Bits<16>, DATA_BITS>,
     ndr: Skid<NdrBits>,
-    data: RamFifo<532, DATA_BITS>,
-    empty: Fifo<NdrBits, DATA_BITS>,
+    data: RamFifo<Bits<532>, DATA_BITS>,
+    empty: RamFifo<NdrBits, DATA_BITS>,
     out: Skid<DrsBits>,
     ndr_used: Reg<Bits<9>>,
     drs_used: Reg<Bits<9>>,
+    // Which of these are reached: 254, 255, 256 of NDR; 255, 256 of DRS.
+    ndr_taken: Reg<Bits<3>>,
+    drs_taken: Reg<Bits<2>>,
     empty_turn: Reg<Bit>,
     ndr_leaves: Signal<Local, Bit>,
     drs_leaves: Signal<Local, Bit>,
+    // What is used beside what is taken in this cycle.
+    ndr_left: Signal<Local, Bits<9>>,
+    drs_left: Signal<Local, Bits<9>>,
+    // Which of these it reaches: 252 to 256 of NDR, 253 to 256 of DRS.
+    ndr_reach: Signal<Local, Bits<5>>,
+    drs_reach: Signal<Local, Bits<4>>,
     take_empty: Signal<Local, Bit>,
 }
 
@@ -86,7 +95,7 @@ impl Logic for Responder {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module responder");
-        dff_setup!(self, clk, ndr_used, drs_used, empty_turn);
+        dff_setup!(self, clk, ndr_used, drs_used, ndr_taken, drs_taken, empty_turn);
         self.decided.clk.next = self.clk.val();
         self.decided.rst.next = self.rst.val();
         self.written.clk.next = self.clk.val();
@@ -162,23 +171,50 @@ impl Logic for Responder {
         self.s2m_drs.poison.next = self.out.out_data.val().poison;
         self.s2m_drs.data.next = self.out.out_data.val().data;
 
-        comment!("Credits.");
+        comment!("Credits. Who takes one is known late, so what follows is there for each case.");
         self.ndr_leaves.next =
             (self.written.out_valid.val() | self.decided.out_valid.val()) & self.ndr.in_ready.val();
-        self.ndr_used.d.next = self.ndr_used.q.val()
-            + bit_cast::<9, 1>(self.take_ndr.val().into())
-            + bit_cast::<9, 1>(self.take_ndr_plain.val().into())
+        self.ndr_left.next = self.ndr_used.q.val()
             - bit_cast::<9, 1>(self.ndr_leaves.val().into())
             - bit_cast::<9, 1>(self.give_ndr.val().into());
-        self.ndr_ok.next = !self.ndr_used.q.val().get_bit(8);
-        self.ndr_spare.next = self.ndr_used.q.val() < 255;
-        self.ndr_room.next = self.ndr_used.q.val() < 254;
-        self.drs_used.d.next = self.drs_used.q.val()
-            + bit_cast::<9, 1>(self.take_drs.val().into())
-            + bit_cast::<9, 1>(self.take_drs_plain.val().into())
+        self.ndr_reach.next = bits::<5>(0)
+            .replace_bit(0, self.ndr_left.val() > 251)
+            .replace_bit(1, self.ndr_left.val() > 252)
+            .replace_bit(2, self.ndr_left.val() > 253)
+            .replace_bit(3, self.ndr_left.val() > 254)
+            .replace_bit(4, self.ndr_left.val() > 255);
+        self.ndr_used.d.next = self.ndr_left.val();
+        self.ndr_taken.d.next = self.ndr_reach.val().get_bits::<3>(2);
+        if self.take_ndr.val() ^ self.take_ndr_plain.val() {
+            self.ndr_used.d.next = self.ndr_left.val() + 1;
+            self.ndr_taken.d.next = self.ndr_reach.val().get_bits::<3>(1);
+        }
+        if self.take_ndr.val() & self.take_ndr_plain.val() {
+            self.ndr_used.d.next = self.ndr_left.val() + 2;
+            self.ndr_taken.d.next = self.ndr_reach.val().get_bits::<3>(0);
+        }
+        self.ndr_ok.next = !self.ndr_taken.q.val().get_bit(2);
+        self.ndr_spare.next = !self.ndr_taken.q.val().get_bit(1);
+        self.ndr_room.next = !self.ndr_taken.q.val().get_bit(0);
+        self.drs_left.next = self.drs_used.q.val()
             - bit_cast::<9, 1>(self.drs_leaves.val().into())
             - bit_cast::<9, 1>(self.give_drs.val().into());
-        self.drs_ok.next = !self.drs_used.q.val().get_bit(8);
-        self.drs_spare.next = self.drs_used.q.val() < 255;
+        self.drs_reach.next = bits::<4>(0)
+            .replace_bit(0, self.drs_left.val() > 252)
+            .replace_bit(1, self.drs_left.val() > 253)
+            .replace_bit(2, self.drs_left.val() > 254)
+            .replace_bit(3, self.drs_left.val() > 255);
+        self.drs_used.d.next = self.drs_left.val();
+        self.drs_taken.d.next = self.drs_reach.val().get_bits::<2>(2);
+        if self.take_drs.val() ^ self.take_drs_plain.val() {
+            self.drs_used.d.next = self.drs_left.val() + 1;
+            self.drs_taken.d.next = self.drs_reach.val().get_bits::<2>(1);
+        }
+        if self.take_drs.val() & self.take_drs_plain.val() {
+            self.drs_used.d.next = self.drs_left.val() + 2;
+            self.drs_taken.d.next = self.drs_reach.val().get_bits::<2>(0);
+        }
+        self.drs_ok.next = !self.drs_taken.q.val().get_bit(1);
+        self.drs_spare.next = !self.drs_taken.q.val().get_bit(0);
     }
 }

@@ -125,7 +125,7 @@ pub struct Spool {
     /// Host memory refused a record.
     pub host_error: Signal<In, Bit>,
 
-    queue: Fifo<RecordBits, 7>,
+    queue: RamFifo<RecordBits, 7>,
     buffer: Reg<Bits<64>>,
     sequence: Reg<Bits<32>>,
     accessed: Reg<Bit>,

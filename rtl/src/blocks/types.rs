@@ -1,6 +1,7 @@
 //! Widths and messages shared by the blocks.
 
 use rust_hdl_core::prelude::*;
+use std::ops::Not;
 use tideline_abi::descriptor::{Control, lane};
 use tideline_abi::geometry::{FRAME_BITS, HPA_BITS, PAGE_BITS};
 
@@ -505,3 +506,22 @@ pub struct WriteEndBits {
     /// BRESP.
     pub resp: Bits<2>,
 }
+
+/// What a block memory returns where it is read and written at once: every bit of the old entry is wrong.
+macro_rules! complement {
+    ($name:ident: $($field:ident),+) => {
+        impl Not for $name {
+            type Output = Self;
+            fn not(self) -> Self {
+                Self { $($field: !self.$field),+ }
+            }
+        }
+    };
+}
+
+complement!(NdrBits: opcode, tag);
+complement!(RecordBits: page, mask);
+complement!(ReadBits: address, tag, colour);
+complement!(WriteOrderBits: address, tag, keep, data, colour);
+complement!(PendingBits: tag, colour);
+complement!(FreeTagBits: tag, answered);

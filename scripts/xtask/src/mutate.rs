@@ -1,15 +1,14 @@
 //! `cargo xtask mutate`: breaks the RTL on purpose, one rule at a time, and demands that the campaign notices.
 //!
-//! Each mutation is a list of textual patches on the emitted Verilog. The harness is rebuilt with the patched files
-//! (`TIDELINE_RTL_DIR`), then the campaign runs: it has to pass with the files as they are, and to fail with each
-//! mutation. `docs/mutations.md` says what caught what.
+//! Textual patches put all mutations into the emitted Verilog, each behind its number. The harness is built once with the
+//! patched files (`TIDELINE_RTL_DIR`), then the campaign runs for each number (`TIDELINE_MUTATION`): it has to pass with none of
+//! them, and to fail with each. `docs/mutations.md` says what caught what.
 
 use crate::lint::accepts;
-use crate::mutations::{Mutation, all};
+use crate::mutations::{ALL, CHOICE, Mutation, apply};
 use crate::{root, scratch};
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -55,34 +54,33 @@ pub struct Mutate {
 impl Mutate {
     /// Applies, builds and runs.
     pub fn run(self) -> Result<()> {
-        let design = emit(&blocks::sim_top())?;
-        let files: BTreeMap<String, String> =
-            design.modules.into_iter().map(|module| (format!("{}.v", module.name), module.text)).collect();
-        let mutations = all();
+        let names: Vec<_> = ALL.iter().map(|m| m.name).collect();
         for name in &self.only {
-            let names: Vec<_> = mutations.iter().map(|m| m.name).collect();
             ensure!(names.contains(&name.as_str()), "no mutation {name:?}; there are {}", names.join(", "));
         }
-        let named = |m: &&Mutation| self.only.is_empty() || self.only.iter().any(|name| name == m.name);
-        let chosen: Vec<&Mutation> = mutations.iter().filter(named).collect();
-        let mutants = chosen.iter().map(|m| Ok((*m, m.apply(&files)?))).collect::<Result<Vec<_>>>()?;
         let dir = scratch("mutate")?;
+        let design = emit(&blocks::sim_top())?;
+        let files = design.modules.into_iter().map(|module| (format!("{}.v", module.name), module.text));
+        for (name, text) in apply(&files.collect())? {
+            let path = dir.join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
         if self.dry_run {
-            for (mutation, files) in &mutants {
-                write(&dir, files)?;
-                accepts(&dir, &design.top).with_context(|| mutation.name.to_owned())?;
-            }
-            println!("{} mutations apply", mutants.len());
+            accepts(&dir, &design.top)?;
+            println!("all {} mutations apply", ALL.len());
             return Ok(());
         }
 
-        if let Outcome::Caught(by) = campaign(&dir, &files).context("the RTL as it is")? {
-            bail!("the campaign fails on the RTL as it is ({by}): no mutation proves anything");
+        if let Outcome::Caught(by) = campaign(&dir, 0)? {
+            bail!("the campaign fails with no mutation on ({by}): none proves anything");
         }
         let mut survivors = vec![];
         let mut rows = vec![];
-        for (mutation, files) in mutants {
-            match campaign(&dir, &files).with_context(|| mutation.name.to_owned())? {
+        for (i, mutation) in ALL.iter().enumerate() {
+            if !self.only.is_empty() && !self.only.iter().any(|name| name == mutation.name) {
+                continue;
+            }
+            match campaign(&dir, i + 1).with_context(|| mutation.name.to_owned())? {
                 Outcome::Caught(by) => {
                     println!("{}: caught by {by}", mutation.name);
                     rows.push((mutation, by));
@@ -107,37 +105,30 @@ enum Outcome {
     Caught(String),
 }
 
-/// Builds the harness with these files and runs the campaign.
-fn campaign(dir: &Path, files: &BTreeMap<String, String>) -> Result<Outcome> {
-    write(dir, files)?;
-    let built = cargo(dir, &["--no-run"])?;
+/// Runs the campaign with one mutation on, by its number; 0 is none. The first test program that fails ends it.
+fn campaign(dir: &Path, number: usize) -> Result<Outcome> {
+    // Else a harness that does not build would count as caught.
+    let built = cargo(dir, number, &["--no-run"])?;
     ensure!(
         built.status.success(),
         "the harness does not build:\n{}",
         String::from_utf8_lossy(&built.stderr).trim_end()
     );
-    let output = cargo(dir, &["--no-fail-fast"])?;
+    let output = cargo(dir, number, &[])?;
     if output.status.success() {
         return Ok(Outcome::Passed);
     }
     Ok(Outcome::Caught(cause(&String::from_utf8_lossy(&output.stdout))))
 }
 
-fn write(dir: &Path, files: &BTreeMap<String, String>) -> Result<()> {
-    for (name, text) in files {
-        let path = dir.join(name);
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
-}
-
-fn cargo(rtl: &Path, arguments: &[&str]) -> Result<Output> {
+fn cargo(rtl: &Path, number: usize, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(env!("CARGO"));
     command
         .current_dir(root())
         .args(CAMPAIGN)
         .args(arguments)
         .env("TIDELINE_RTL_DIR", rtl)
+        .env(CHOICE, number.to_string())
         .env("TIDELINE_REQUESTS", "1000000")
         // A folder of its own: else the next ordinary build would compile the device again.
         .env("CARGO_TARGET_DIR", crate::output().join("mutants"))
@@ -185,7 +176,7 @@ fn shorten(text: &str) -> String {
 fn page(rows: &[(&Mutation, String)]) -> String {
     let mut text = String::from(
         "# Mutations\n\nGenerated by `cargo xtask mutate`. Do not edit.\n\nEach row is a change of the RTL that breaks \
-         one rule of the line protocol. The harness is built with it, and the\ncampaign of verilator-tb has to fail. \
+         one rule of the line protocol. With it on, the campaign\nof verilator-tb has to fail. \
          The changes themselves: scripts/xtask/src/mutations.rs.\n\n| name | what it breaks | caught by |\n|---|---|---|\n",
     );
     for (mutation, by) in rows {
@@ -211,8 +202,6 @@ mod tests {
         let design = emit(&blocks::sim_top()).unwrap();
         let files =
             design.modules.into_iter().map(|module| (format!("{}.v", module.name), module.text)).collect();
-        for mutation in all() {
-            mutation.apply(&files).unwrap();
-        }
+        apply(&files).unwrap();
     }
 }

@@ -4,7 +4,7 @@ use crate::mutations::Patch;
 use anyhow::Result;
 use rust_hdl_core::prelude::*;
 use tideline_rtl::blocks;
-use tideline_rtl::prim::{Fifo, RoundRobin, Skid};
+use tideline_rtl::prim::{Fifo, RamFifo, RoundRobin, Skid};
 use tideline_rtl::verilog::{Design, emit};
 
 /// A proof.
@@ -90,6 +90,29 @@ pub fn all() -> Vec<Proof> {
                 "assign push = in_valid && !full_q;",
                 "assign push = in_valid;",
             )],
+        },
+        Proof {
+            name: "ram_fifo",
+            design: || alone(RamFifo::<Bits<4>, 2>::default()),
+            modules: &["tideline_ram_fifo"],
+            cut: &[],
+            cut_wires: &[],
+            depth: 2,
+            long: false,
+            mutations: vec![
+                change(
+                    "a full FIFO accepts",
+                    "tideline_ram_fifo",
+                    "assign push = in_valid && !full_q;",
+                    "assign push = in_valid;",
+                ),
+                change(
+                    "an entry is read while it is written",
+                    "tideline_ram_fifo",
+                    "met_d = push && (!any_q || (pop && one));",
+                    "met_d = push && !any_q;",
+                ),
+            ],
         },
         Proof {
             name: "skid",
@@ -234,7 +257,7 @@ pub fn all() -> Vec<Proof> {
             modules: &["tideline_core"],
             cut: &[
                 CONTENTS,
-                "tideline_ram*",
+                "tideline_ram_width*",
                 "tideline_lane_ram_*",
                 "tideline_miss_unit*",
                 "tideline_command_executor",
@@ -263,7 +286,7 @@ pub fn all() -> Vec<Proof> {
             modules: &["tideline_core"],
             cut: &[
                 CONTENTS,
-                "tideline_ram_*",
+                "tideline_ram_width*",
                 "tideline_lane_ram_*",
                 "tideline_descriptor_pipeline",
                 "tideline_slot_arbiter",
@@ -286,14 +309,14 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "requests may take the last place on NDR",
                     "tideline_responder",
-                    "assign ndr_spare = ndr_used_q < 9'hff;",
-                    "assign ndr_spare = !ndr_used_q[8];",
+                    "assign ndr_spare = !ndr_taken_q[1];",
+                    "assign ndr_spare = !ndr_taken_q[2];",
                 ),
                 change(
                     "a request goes past the pipeline on the last place but one",
                     "tideline_responder",
-                    "assign ndr_room = ndr_used_q < 9'hfe;",
-                    "assign ndr_room = ndr_used_q < 9'hff;",
+                    "assign ndr_room = !ndr_taken_q[0];",
+                    "assign ndr_room = !ndr_taken_q[1];",
                 ),
                 change(
                     "a plain write waits for a spare place",
@@ -407,8 +430,8 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a read that goes past the pipeline takes the last place",
                     "tideline_responder",
-                    "assign drs_spare = drs_used_q < 9'hff;",
-                    "assign drs_spare = !drs_used_q[8];",
+                    "assign drs_spare = !drs_taken_q[0];",
+                    "assign drs_spare = !drs_taken_q[1];",
                 ),
                 change(
                     "a line goes past the pipeline beside a result",
@@ -483,7 +506,7 @@ pub fn all() -> Vec<Proof> {
             modules: &["tideline_core"],
             cut: &[
                 CONTENTS,
-                "tideline_ram*",
+                "tideline_ram_width*",
                 "tideline_lane_ram_*",
                 "tideline_descriptor_pipeline",
                 "tideline_region_lookup",
@@ -607,7 +630,7 @@ pub fn all() -> Vec<Proof> {
             name: "conflict_order",
             design: device,
             modules: &["tideline_responder"],
-            cut: &[CONTENTS, "tideline_ram_*"],
+            cut: &[CONTENTS, "tideline_ram_width*"],
             cut_wires: &[],
             depth: 2,
             long: false,

