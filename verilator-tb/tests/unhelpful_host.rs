@@ -1,17 +1,23 @@
 //! A host that answers snoops wrongly, or never: the device runs out of contexts and tags, and still ends every command.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use tideline_abi::command::Status;
-use tideline_abi::cxl::{Channels, M2sBirsp, RspOpcode};
+use tideline_abi::cxl::{Channels, M2sBirsp, RspOpcode, S2mBisnp};
 use tideline_abi::geometry::RECALL_CONTEXTS;
 use tideline_abi::regs::RecallTimeout;
-use tideline_driver::{Carrier, Device, Error, Frame, LineAddr, PageIndex, PageRange, Recall};
+use tideline_driver::{
+    Carrier, Device, Error, Exactness, Frame, Gather, LineAddr, Loss, PageIndex, PageRange, Recall,
+};
 use tideline_model::HostMemory;
 use tideline_tb::{DeviceError, LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
 
 /// How snoops are answered.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Answers {
     Never,
+    /// Not before this is set, then as a host should, the old ones first.
+    Once(Arc<AtomicBool>),
     /// Every line with this, a block as a whole.
     Whole(RspOpcode),
     /// Lines of a block: the first one like this, the others with BIRspI.
@@ -24,21 +30,29 @@ enum Answers {
 struct Unhelpful {
     rtl: RtlDevice,
     answers: Answers,
+    kept: Vec<S2mBisnp>,
 }
 
 impl Unhelpful {
-    fn intercept(&self, channels: &mut Channels) {
+    fn intercept(&mut self, channels: &mut Channels) {
+        if let Answers::Once(now) = &self.answers {
+            self.kept.extend(channels.s2m_bisnp.drain(..));
+            if now.load(Relaxed) {
+                channels.s2m_bisnp.extend(self.kept.drain(..));
+            }
+            return;
+        }
         for snoop in channels.s2m_bisnp.drain(..) {
             let lines = snoop.lines().1;
             let line = |low, response: RspOpcode| M2sBirsp { opcode: response as u8, tag: snoop.tag, low };
             let each = (0..4).filter(|low| lines >> low & 1 == 1);
             let out = &mut channels.m2s_birsp;
-            match self.answers {
-                Answers::Never => {}
-                Answers::Whole(response) => out.push_back(M2sBirsp::whole(&snoop, response)),
+            match &self.answers {
+                Answers::Never | Answers::Once(_) => {}
+                Answers::Whole(response) => out.push_back(M2sBirsp::whole(&snoop, *response)),
                 Answers::FirstLine(response) => {
                     out.extend(each.skip(1).map(|low| line(low, RspOpcode::BiRspI)));
-                    out.push_back(line(lines.trailing_zeros() as u8, response));
+                    out.push_back(line(lines.trailing_zeros() as u8, *response));
                 }
                 Answers::AllButFirst => {
                     out.extend(each.skip(1).flat_map(|low| [line(low, RspOpcode::BiRspI); 2]));
@@ -88,7 +102,8 @@ impl LineDevice for Unhelpful {
 fn owned(answers: Answers, pages: u32, lines: u8) -> Device<Machine<Unhelpful>> {
     let config = MachineConfig::default();
     let rtl = RtlDevice::new(&RtlConfig::fast(config.frames)).unwrap_or_else(|e| panic!("{e}"));
-    let machine = Machine::new(Unhelpful { rtl, answers }, config).unwrap_or_else(|e| panic!("{e}"));
+    let machine =
+        Machine::new(Unhelpful { rtl, answers, kept: vec![] }, config).unwrap_or_else(|e| panic!("{e}"));
     let mut device = Device::open(machine).unwrap_or_else(|e| panic!("{e}"));
     device.carrier_mut().write32(RecallTimeout::OFFSET, 2_000).unwrap_or_else(|e| panic!("{e}"));
     device.map(range(0, pages), Frame(0)).unwrap_or_else(|e| panic!("{e}"));
@@ -121,6 +136,34 @@ fn more_lost_answers_than_contexts() {
     device.unmap(range(0, CONTEXTS)).unwrap_or_else(|e| panic!("{e}"));
     times_out(device.map(range(100, 1), Frame(100)));
     device.identify().unwrap_or_else(|e| panic!("{e}"));
+}
+
+/// Its group is looked at again: a harvest that met the page and could not take it has set the bit.
+#[test]
+fn a_page_that_timed_out_is_in_the_report_after_its_answers() {
+    const GROUP: u32 = 512;
+    let answers = Arc::new(AtomicBool::new(true));
+    let mut device = owned(Answers::Once(answers.clone()), GROUP, 0);
+    let tracker = device.track_start(&[range(0, GROUP)]).unwrap_or_else(|e| panic!("{e}"));
+    let stored = [3, 7, 8].map(|line| LineAddr::new(PageIndex(1), line));
+    for line in stored {
+        device.store(line, &[2; 64]).unwrap_or_else(|e| panic!("{e}"));
+    }
+    // The first one is dirty in the device, the others still are the host's.
+    device.carrier_mut().flush(stored[0].offset(), 64).unwrap_or_else(|e| panic!("{e}"));
+    answers.store(false, Relaxed);
+    for _ in 0..3 {
+        let report = device.track_report(&tracker, Gather::Recall).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(report.loss(), Some(Loss::RecallTimeout));
+    }
+    answers.store(true, Relaxed);
+    // The answers come while the registers are read.
+    for _ in 0..1_000 {
+        device.carrier_mut().read32(RecallTimeout::OFFSET).unwrap_or_else(|e| panic!("{e}"));
+    }
+    let report = device.track_report(&tracker, Gather::Recall).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!((report.exact(), report.loss()), (Exactness::Recall, None));
+    assert_eq!(report.lines().collect::<Vec<_>>(), stored);
 }
 
 #[test]

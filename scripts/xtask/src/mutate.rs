@@ -33,6 +33,8 @@ const CAMPAIGN: &[&str] = &[
     "large_window",
     "--test",
     "full_miss_unit",
+    "--test",
+    "unhelpful_host",
 ];
 /// A run that takes longer does not end.
 const PATIENCE: Duration = Duration::from_secs(1800);

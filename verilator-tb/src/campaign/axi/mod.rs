@@ -41,6 +41,8 @@ use tideline_model::Core;
 const WINDOW_BASE: Hpa = Hpa(0xc_35a0_0000_0000);
 /// Cycles without an answer after which something is stuck.
 const PATIENCE: u64 = 1_000_000;
+/// Cycles after which a burst that is not answered is stuck, though others are. Its judge keeps every version since it was sent.
+const BURST_PATIENCE: u64 = 100_000;
 
 /// A campaign.
 #[derive(Clone, Copy, Debug)]
@@ -122,7 +124,7 @@ pub enum AxiError {
         /// What may be set.
         explained: u32,
     },
-    /// Nothing was answered for too long.
+    /// Nothing was answered for too long, or a burst was not.
     #[error("stuck: {reads} reads and {writes} writes under way, command under way: {command}")]
     Stuck {
         /// Bursts.
@@ -274,6 +276,7 @@ struct Page {
 /// A burst under way: its page of the campaign (none: outside the window), and what its beats wait for.
 struct Flight {
     burst: Burst,
+    since: u64,
     page: Option<usize>,
     right: Resp,
     beats: VecDeque<(Beat, u64)>,
@@ -345,7 +348,9 @@ fn drive(rtl: &RtlConfig, config: &AxiConfig, host: &mut Host) -> Result<(), Axi
         if now_answered != answered || host.is_idle() && software.is_idle() {
             (answered, last_answer) = (now_answered, host.now);
         }
-        if host.now - last_answer > PATIENCE {
+        let oldest = [&host.reads, &host.writes].into_iter().filter_map(|flights| flights.front());
+        let waits = oldest.map(|flight| host.now - flight.since).max().unwrap_or(0);
+        if host.now - last_answer > PATIENCE || waits > BURST_PATIENCE {
             let command = !software.is_idle();
             return Err(AxiError::Stuck { reads: host.reads.len(), writes: host.writes.len(), command });
         }
@@ -437,7 +442,7 @@ impl Host {
         let of = &mut self.summary.beats[usize::from(write)][usize::from(address.burst)];
         of[usize::from(address.size)] += u64::from(address.len) + 1;
         self.summary.ids[usize::from(address.id)][usize::from(write)] += 1;
-        let mut flight = Flight { burst, page, right: error, beats: VecDeque::new() };
+        let mut flight = Flight { burst, since: self.now, page, right: error, beats: VecDeque::new() };
         let (mut any, now) = (false, self.now);
         for beat in beats(&address) {
             let mut number = 0;
