@@ -21,8 +21,6 @@ pub struct Proof {
     pub cut_wires: &'static [&'static str],
     /// Steps of the induction, and of the search from reset.
     pub depth: u32,
-    /// Only with `--long`.
-    pub long: bool,
     /// Changes of the Verilog, each with a name, that the proof must not survive.
     pub mutations: Vec<(&'static str, Patch)>,
 }
@@ -83,7 +81,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![change(
                 "a full FIFO accepts",
                 "tideline_fifo",
@@ -98,7 +95,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "a full FIFO accepts",
@@ -121,7 +117,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![change(
                 "the spare register comes last",
                 "tideline_skid",
@@ -136,7 +131,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![change(
                 "fixed priority",
                 "tideline_round_robin",
@@ -151,7 +145,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "who was granted stays first",
@@ -205,7 +198,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[],
             cut_wires: &[],
             depth: 1,
-            long: false,
             mutations: vec![
                 change(
                     "writes of tracked pages are not dirty",
@@ -272,7 +264,6 @@ pub fn all() -> Vec<Proof> {
             ],
             cut_wires: &[],
             depth: 2,
-            long: true,
             mutations: vec![change(
                 "a stalled skid buffer refills",
                 "tideline_skid_in_data576",
@@ -304,7 +295,6 @@ pub fn all() -> Vec<Proof> {
             ],
             cut_wires: &["ready"],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "requests may take the last place on NDR",
@@ -372,7 +362,6 @@ pub fn all() -> Vec<Proof> {
             ],
             cut_wires: &[],
             depth: 4,
-            long: false,
             mutations: vec![
                 change(
                     "the second answer of a tag does not know the first",
@@ -401,7 +390,6 @@ pub fn all() -> Vec<Proof> {
             cut: LINES_ONLY,
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "a discarded write is not completed",
@@ -478,7 +466,6 @@ pub fn all() -> Vec<Proof> {
             cut: &["tideline_lane_ram_*"],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "a write that meets the read is not seen",
@@ -527,7 +514,6 @@ pub fn all() -> Vec<Proof> {
             ],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "the queue is not waited for after a promotion",
@@ -598,7 +584,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[CONTENTS],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "messages of before are not waited for",
@@ -633,7 +618,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[CONTENTS, "tideline_ram_width*"],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![change(
                 "completions of writes wait for the rest",
                 "tideline_responder",
@@ -648,7 +632,6 @@ pub fn all() -> Vec<Proof> {
             cut: &[],
             cut_wires: &[],
             depth: 2,
-            long: false,
             mutations: vec![
                 change(
                     "the phase never turns",

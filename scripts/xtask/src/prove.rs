@@ -27,9 +27,6 @@ use tideline_rtl::blocks::types::*;
 pub struct Prove {
     /// Only these
     names: Vec<String>,
-    /// Also the long ones
-    #[arg(long)]
-    long: bool,
     /// Break the Verilog before each proof, and demand that it fails
     #[arg(long)]
     mutate: bool,
@@ -56,10 +53,9 @@ impl Prove {
                 proofs.iter().map(|proof| proof.name).collect::<Vec<_>>().join(", ")
             );
         }
-        let chosen = proofs.iter().filter(|proof| match self.names.is_empty() {
-            true => self.long || !proof.long,
-            false => self.names.iter().any(|name| name == proof.name),
-        });
+        let chosen = proofs
+            .iter()
+            .filter(|proof| self.names.is_empty() || self.names.iter().any(|name| name == proof.name));
         println!("{:<14} {:<37} {:<13} {:>5} {:>7}  result", "proof", "change", "mode", "depth", "time");
         let mut wrong = vec![];
         for proof in chosen {
