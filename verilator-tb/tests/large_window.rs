@@ -28,13 +28,17 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Self::with_latency(LATENCY)
+    }
+
+    fn with_latency(latency: u32) -> Self {
         let config = MachineConfig {
             window_pages: MAX_PAGES as u32,
             frames: FRAMES,
             cleared: true,
             ..MachineConfig::default()
         };
-        let rtl = RtlConfig { dram: Timing::steady(LATENCY), ..RtlConfig::fast(FRAMES).cleared_from(0) };
+        let rtl = RtlConfig { dram: Timing::steady(latency), ..RtlConfig::fast(FRAMES).cleared_from(0) };
         let rtl = RtlDevice::new(&rtl).unwrap_or_else(|e| panic!("{e}"));
         let machine = Machine::new(rtl, config).unwrap_or_else(|e| panic!("{e}"));
         let mut device = Device::open(machine).unwrap_or_else(|e| panic!("{e}"));
@@ -68,9 +72,13 @@ impl Bench {
         self.device.carrier_mut().dma_read(self.records, &mut bytes).unwrap();
         let records = bytes.as_chunks::<RECORD_BYTES>().0.iter().map(Record::from_bytes);
         let masks = records.map(|record| (record.page, record.mask)).collect();
-        let acknowledge = Command { param: completion.sequence, ..Command::new(Opcode::HarvestAck) };
-        self.run(&acknowledge, Status::Success);
+        self.end(Opcode::HarvestAck, completion.sequence);
         (cycles.saturating_sub(idle), masks)
+    }
+
+    /// HARVEST_ACK or HARVEST_NACK of a result.
+    fn end(&mut self, opcode: Opcode, sequence: u32) {
+        self.run(&Command { param: sequence, ..Command::new(opcode) }, Status::Success);
     }
 }
 
@@ -92,11 +100,16 @@ const SETS: u32 = 512;
 /// The page whose descriptor is not readable.
 const PAGE: u32 = 5;
 
-/// Has the descriptor of [`PAGE`] displaced, and not readable once.
-fn hide_descriptor(bench: &mut Bench) {
+/// Has the descriptor of [`PAGE`] displaced.
+fn displace(bench: &mut Bench) {
     for n in 1..=OTHERS {
         bench.device.load(LineAddr::new(PageIndex(PAGE + n * SETS), 0)).unwrap();
     }
+}
+
+/// Has the descriptor of [`PAGE`] displaced, and not readable once.
+fn hide_descriptor(bench: &mut Bench) {
+    displace(bench);
     let base = bench.device.carrier_mut().read32(DescriptorBase::OFFSET).unwrap();
     let at = u64::from(base) * PAGE_BYTES as u64 + u64::from(PAGE) * size_of::<Descriptor>() as u64;
     let fault = Fault { range: at..at + 64, reads: true, writes: false, times: 1 };
@@ -134,6 +147,31 @@ fn a_page_whose_descriptor_was_unreadable_once_is_not_lost() {
     write(&mut bench, 9);
     let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::Success);
     assert_eq!(masks, BTreeMap::from([(PAGE, 1 << 4 | 1 << 9)]));
+    bench.device.track_stop(tracker).unwrap();
+}
+
+/// The descriptor of the page is not in the cache, and comes long after the NACK has ended.
+#[test]
+fn what_was_merged_back_is_in_the_next_harvest() {
+    let mut bench = Bench::with_latency(3_000);
+    map_one_set(&mut bench);
+    let tracker = bench.device.track_start(&[one(PAGE)]).unwrap();
+    bench.device.store(LineAddr::new(PageIndex(PAGE), 3), &[3; 64]).unwrap();
+    bench.device.recall(one(PAGE), Recall::WritePermission).unwrap();
+    let command = Command {
+        page: 0,
+        count: GROUP_PAGES as u32,
+        flags: flag::HARVEST_CLEAR,
+        arg: bench.records.0,
+        param: DIRTY,
+        ..Command::new(Opcode::Harvest)
+    };
+    let (_, completion) = bench.run(&command, Status::Success);
+    assert_eq!(completion.records, 1);
+    displace(&mut bench);
+    bench.end(Opcode::HarvestNack, completion.sequence);
+    let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::Success);
+    assert_eq!(masks, BTreeMap::from([(PAGE, 1 << 3)]));
     bench.device.track_stop(tracker).unwrap();
 }
 

@@ -3,7 +3,8 @@
 //! # Operation
 //! Records of committed HARVEST slots are packed four to a beat; each beat is written to the spool in device memory and to
 //! the record buffer in host memory, while the next one fills. `finish` pushes the last, partly filled beat out; `flushed`
-//! says that memory and host have everything. `merge` reads the spool back and turns every record into a MERGE slot.
+//! says that memory and host have everything. `merge` reads the spool back and turns every record into a MERGE slot; `merged`
+//! says that the last of them is decided, wherever it waited for its descriptor: a walk that starts then finds every line.
 //!
 //! A host that takes no records fills the record queue; then no page starts its harvest any more. Pages that have started
 //! find room in the queue, so no line request ever waits for the host.
@@ -41,7 +42,7 @@ pub enum MergeState {
     Wait,
     /// Offers its records as slots.
     Offer,
-    /// Tells that all were merged.
+    /// Waits until every slot is decided, and tells.
     Done,
 }
 
@@ -76,7 +77,7 @@ pub struct Spool {
     pub record_ok: Signal<Out, Bit>,
     /// Merge the records back.
     pub merge: Signal<In, Bit>,
-    /// All were merged; high for one cycle.
+    /// All were merged, the last one decided; high for one cycle.
     pub merged: Signal<Out, Bit>,
 
     /// A slot was committed.
@@ -146,10 +147,13 @@ pub struct Spool {
     // A slot is on offer; one was granted in the cycle before.
     offers: Reg<Bit>,
     granted: Reg<Bit>,
+    // Slots that are granted and not decided: as many as the pipeline and the miss unit hold, fewer than 160.
+    undecided: Reg<Bits<8>>,
 
     push: Signal<Local, Bit>,
     take: Signal<Local, Bit>,
     out_free: Signal<Local, Bit>,
+    decided: Signal<Local, Bit>,
     full: Signal<Local, Bit>,
     part: Signal<Local, Bit>,
     record: Signal<Local, Bits<128>>,
@@ -185,7 +189,8 @@ impl Logic for Spool {
             merge_index,
             back,
             offers,
-            granted
+            granted,
+            undecided
         );
         self.queue.clk.next = self.clk.val();
         self.queue.rst.next = self.rst.val();
@@ -321,6 +326,9 @@ impl Logic for Spool {
         self.slot.next.frame = 0.into();
         self.slot.next.mask = self.current.val().get_bits::<64>(64);
         self.slot.next.data = 0.into();
+        self.decided.next = self.result_valid.val() & (self.result_slot.val().kind == slot_kind::MERGE);
+        self.undecided.d.next = self.undecided.q.val() + bit_cast::<8, 1>(self.slot_granted.val().into())
+            - bit_cast::<8, 1>(self.decided.val().into());
         self.merged.next = false;
         match self.state.q.val() {
             MergeState::Idle => {
@@ -364,9 +372,11 @@ impl Logic for Spool {
                 }
             }
             MergeState::Done => {
-                self.merged.next = true;
-                self.made_r.d.next = 0.into();
-                self.state.d.next = MergeState::Idle;
+                if !self.undecided.q.val().any() {
+                    self.merged.next = true;
+                    self.made_r.d.next = 0.into();
+                    self.state.d.next = MergeState::Idle;
+                }
             }
             _ => {
                 self.state.d.next = MergeState::Idle;
