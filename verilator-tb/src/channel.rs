@@ -18,6 +18,11 @@ impl Source {
         Self { pauses: Pauses::new(pace, seed), valid: false }
     }
 
+    /// Changes the pace.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pauses.set(pace);
+    }
+
     /// The message whose offer begins in the coming cycle.
     pub fn drive<'a, T>(&mut self, queue: &'a VecDeque<T>) -> Option<&'a T> {
         if self.pauses.pause() || self.valid {
@@ -54,6 +59,11 @@ impl<T: PartialEq + Clone + Debug> Sink<T> {
     /// A sink with its own random pauses.
     pub fn new(pace: Pace, seed: u64) -> Self {
         Self { pauses: Pauses::new(pace, seed), ready: false, held: None }
+    }
+
+    /// Changes the pace.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pauses.set(pace);
     }
 
     /// Whether a message is taken in the coming cycle.

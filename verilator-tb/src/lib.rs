@@ -19,6 +19,7 @@ pub mod machine;
 pub mod pace;
 pub mod rtl_device;
 pub mod sim;
+pub mod weather;
 
 pub use attached::AxiAttached;
 pub use machine::{

@@ -9,6 +9,7 @@ use crate::axi::{
 use crate::channel::{Sink, Source};
 use crate::pace::Pace;
 use crate::sim::{Axi4Pins, AxiLitePins, AxiSubordinatePins, Pins, Sim};
+use crate::weather::Weather;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tideline_abi::attach::Attach;
@@ -38,6 +39,8 @@ pub struct RtlConfig {
     pub channels: Pace,
     /// Pauses of the register interface.
     pub registers: Pace,
+    /// `dram`, `host` and `channels` hold at the beginning only, and change again and again.
+    pub weather: bool,
 }
 
 impl RtlConfig {
@@ -53,6 +56,7 @@ impl RtlConfig {
             host: Timing::steady(200),
             channels: Pace::FULL,
             registers: Pace::FULL,
+            weather: false,
         }
     }
 
@@ -79,7 +83,13 @@ impl RtlConfig {
             host: Timing::nasty(),
             channels: Pace::new(0.1, 16),
             registers: Pace::new(0.1, 4),
+            weather: false,
         }
+    }
+
+    /// The same in changing weather: for long campaigns.
+    pub const fn stormy(frames: u32, seed: u64) -> Self {
+        Self { weather: true, ..Self::nasty(frames, seed) }
     }
 }
 
@@ -129,6 +139,7 @@ pub struct RtlDevice {
     s2m_drs: Sink<S2mDrs>,
     s2m_bisnp: Sink<S2mBisnp>,
     axi: Manager,
+    weather: Option<Weather>,
 }
 
 impl RtlDevice {
@@ -163,6 +174,7 @@ impl RtlDevice {
             s2m_drs: Sink::new(config.channels, seed()),
             s2m_bisnp: Sink::new(config.channels, seed()),
             axi: Manager::new(config.channels, seed()),
+            weather: config.weather.then(|| Weather::new(seed())),
         };
         device.power_on()?;
         device.wait_ready(&mut Channels::default())?;
@@ -226,11 +238,32 @@ impl RtlDevice {
     /// # Errors
     /// If the device breaks a rule of an interface.
     pub fn tick(&mut self, channels: &mut Channels) -> Result<(), DeviceError> {
+        self.change_weather();
         self.drive(channels);
         self.sim.settle();
         self.sample(channels)?;
         self.sim.rise();
         Ok(())
+    }
+
+    fn change_weather(&mut self) {
+        let Some(weather) = &mut self.weather else { return };
+        if !weather.changes(self.sim.cycle()) {
+            return;
+        }
+        self.dram.set_timing(weather.timing());
+        self.host.set_timing(weather.timing());
+        match self.attach {
+            Attach::Cxl => {
+                self.m2s_req.set_pace(weather.pace());
+                self.m2s_rwd.set_pace(weather.pace());
+                self.m2s_birsp.set_pace(weather.pace());
+                self.s2m_ndr.set_pace(weather.pace());
+                self.s2m_drs.set_pace(weather.pace());
+                self.s2m_bisnp.set_pace(weather.pace());
+            }
+            Attach::Axi => self.axi.set_paces(|| weather.pace()),
+        }
     }
 
     fn drive(&mut self, channels: &Channels) {

@@ -19,7 +19,7 @@ const BEATS: u64 = 10_000_000;
 
 fn half(seed: u64) {
     let config = AxiConfig { resets: 20, ..AxiConfig::new(seed, number("TIDELINE_REQUESTS", BEATS) / 2) };
-    let summary = pass(&RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES), &config);
+    let summary = pass(&RtlConfig::stormy(FRAMES, seed).cleared_from(TABLES), &config);
     println!("{summary}");
     assert_eq!(summary.missing(), Vec::<String>::new());
 }

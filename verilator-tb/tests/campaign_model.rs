@@ -32,7 +32,7 @@ fn few_pages_many_pages_and_every_pace() {
 #[test]
 fn a_plain_region_among_other_pages() {
     for seed in 400..404 {
-        let config = Config { region: true, pages: 24, progress: 0, ..Config::new(seed, 100_000) };
+        let config = Config { region: true, pages: 24, progress: 0, ..Config::new(seed, 250_000) };
         let summary = pass(&config);
         assert!(summary.software.regions > 2, "{summary}");
     }

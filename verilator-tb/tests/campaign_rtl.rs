@@ -19,7 +19,7 @@ const REQUESTS: u64 = 10_000_000;
 
 fn half(seed: u64) {
     let config = Config { resets: 20, ..Config::new(seed, number("TIDELINE_REQUESTS", REQUESTS) / 2) };
-    let summary = pass(&RtlConfig::nasty(FRAMES, seed).cleared_from(TABLES), &config);
+    let summary = pass(&RtlConfig::stormy(FRAMES, seed).cleared_from(TABLES), &config);
     println!("{summary}");
     assert_eq!(summary.missing_rows(), Vec::<String>::new());
 }

@@ -83,6 +83,15 @@ impl Manager {
         }
     }
 
+    /// Changes the pauses: `pace` is asked for each channel.
+    pub fn set_paces(&mut self, mut pace: impl FnMut() -> Pace) {
+        self.aw_source.set_pace(pace());
+        self.w_source.set_pace(pace());
+        self.ar_source.set_pace(pace());
+        self.b_sink.set_pace(pace());
+        self.r_sink.set_pace(pace());
+    }
+
     /// Nothing is under way.
     pub fn is_idle(&self) -> bool {
         self.aw.is_empty()

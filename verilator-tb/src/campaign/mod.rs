@@ -126,7 +126,8 @@ struct Campaign<'a> {
     slots: u64,
     plain: u64,
     copies: u64,
-    last_answer: (u64, u64),
+    /// Of the host and of the software: when something was done, and how much.
+    last_done: [(u64, u64); 2],
 }
 
 impl<'a> Campaign<'a> {
@@ -163,7 +164,7 @@ impl<'a> Campaign<'a> {
             slots: 0,
             plain: 0,
             copies: 0,
-            last_answer: (0, 0),
+            last_done: [(0, 0); 2],
         }
     }
 
@@ -333,17 +334,23 @@ impl<'a> Campaign<'a> {
         Ok(())
     }
 
+    /// Both are watched: commands that go on do not hide a request that is never answered.
     fn check_alive(&mut self) -> Result<(), CampaignError> {
-        let answered = self.host.stats().answered() + self.counters.commands;
-        let busy = !self.host.is_idle() || self.software.as_ref().is_some_and(|s| !s.is_idle());
-        if answered != self.last_answer.1 || !busy {
-            self.last_answer = (self.host.now(), answered);
+        let now = self.host.now();
+        let host = (!self.host.is_idle(), self.host.stats().answered());
+        let software = (self.software.as_ref().is_some_and(|s| !s.is_idle()), self.counters.commands);
+        let mut stuck = false;
+        for ((busy, done), last) in [host, software].into_iter().zip(&mut self.last_done) {
+            if !busy || done != last.1 {
+                *last = (now, done);
+            }
+            stuck |= now - last.0 > PATIENCE;
         }
-        if self.host.now() - self.last_answer.0 > PATIENCE {
+        if stuck {
             return Err(CampaignError::Stuck {
                 outstanding: self.host.outstanding(),
                 snoops: self.host.snoops(),
-                command: self.software.as_ref().is_some_and(|s| !s.is_idle()),
+                command: software.0,
             });
         }
         Ok(())

@@ -63,7 +63,7 @@ pub struct Levels {
 
 impl Default for Levels {
     fn default() -> Self {
-        Self { rate: 512, outstanding: 200, late: true, back_pressure: true }
+        Self { rate: 1024, outstanding: 200, late: true, back_pressure: true }
     }
 }
 
@@ -479,18 +479,29 @@ impl NastyHost {
         let pages = self.writable.len() as u32;
         let lines = self.lines.len() as u32;
         let levels = self.config.levels;
-        let delay = |rng: &mut ChaCha8Rng| if levels.late { Delay::random(rng) } else { Delay::None };
+        // Every other phase is as lively as it may be, and nothing is late.
+        let brisk = one_in(rng, 2);
+        let late = levels.late && !brisk;
+        let delay = |rng: &mut ChaCha8Rng| if late { Delay::random(rng) } else { Delay::None };
+        let rate = |rng: &mut ChaCha8Rng| match below(rng, 16) {
+            0 => levels.rate / 64,
+            _ => levels.rate >> below(rng, 4),
+        };
         self.phase = Phase {
             end: self.now + 100 + below(rng, 4000) as u64,
-            rate: if one_in(rng, 16) { levels.rate / 64 } else { levels.rate >> below(rng, 4) },
-            outstanding: if one_in(rng, 3) { 1 + below(rng, levels.outstanding) } else { levels.outstanding },
+            rate: if brisk { levels.rate } else { rate(rng) },
+            outstanding: if brisk || !one_in(rng, 3) {
+                levels.outstanding
+            } else {
+                1 + below(rng, levels.outstanding)
+            },
             pattern: match below(rng, 8) {
                 0 => Pattern::Line(below(rng, lines)),
                 1..=2 => Pattern::Page(below(rng, pages)),
                 3..=4 => Pattern::Pages { first: below(rng, pages), count: 2 + below(rng, 6) },
                 _ => Pattern::Uniform,
             },
-            quiet: [1, 2, 4, 16][below(rng, 4) as usize],
+            quiet: if brisk { 1 } else { [1, 2, 4, 16][below(rng, 4) as usize] },
         };
         self.req.delay = delay(rng);
         self.rwd.delay = delay(rng);
