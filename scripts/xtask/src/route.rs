@@ -52,6 +52,9 @@ pub struct Route {
     /// Do not synthesise for UltraScale+
     #[arg(long)]
     no_ultrascale: bool,
+    /// Do not place and route for ECP5
+    #[arg(long, conflicts_with_all = ["no_ultrascale", "ways"])]
+    no_ecp5: bool,
     /// Only synthesise for ECP5, and print the longest ways: those of at least so many estimated ns
     #[arg(long, value_name = "NS", conflicts_with_all = ["json", "no_ultrascale"])]
     ways: Option<f64>,
@@ -103,7 +106,7 @@ impl Route {
     fn row(&self, design: &Design, module: &Module, name: &str) -> Result<Value> {
         let dir = prepare(design, module, name)?;
         let sources = sources(design);
-        let mut row = ecp5(&dir, &sources)?;
+        let mut row = if self.no_ecp5 { json!({}) } else { ecp5(&dir, &sources)? };
         if !self.no_ultrascale {
             let script = format!(
                 "read_verilog {sources}; synth_xilinx -family xcup -noiopad -abc9 -flatten -top {}; tee -q -o stat.json \
