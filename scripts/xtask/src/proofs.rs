@@ -4,6 +4,7 @@ use crate::mutations::Patch;
 use anyhow::Result;
 use rust_hdl_core::prelude::*;
 use tideline_rtl::blocks;
+use tideline_rtl::blocks::spool::Spool;
 use tideline_rtl::prim::{Fifo, RamFifo, RoundRobin, Skid};
 use tideline_rtl::verilog::{Design, emit};
 
@@ -571,6 +572,52 @@ pub fn all() -> Vec<Proof> {
                     "tideline_coherence_snooper",
                     "if (waiting_back) deferred_in_data = waiting_q;",
                     "if (waiting_back) deferred_in_data = {waiting_q[63:6], query_context};",
+                ),
+            ],
+        },
+        Proof {
+            name: "spool",
+            design: || alone(Spool::default()),
+            modules: &["tideline_spool"],
+            cut: &["tideline_ram_fifo_*"],
+            cut_wires: &[],
+            depth: 2,
+            mutations: vec![
+                change(
+                    "merged when every slot has entered",
+                    "tideline_spool",
+                    "if (!(|undecided_q)) merged = 1'b1;",
+                    "merged = 1'b1;",
+                ),
+                change(
+                    "the last, partly filled beat is not written",
+                    "tideline_spool",
+                    "if (full || part) to_memory_d = 1'b1;",
+                    "if (full) to_memory_d = 1'b1;",
+                ),
+                change(
+                    "flushed before memory has it",
+                    "tideline_spool",
+                    " && (unwritten_q == 8'd0) && host_idle;",
+                    " && host_idle;",
+                ),
+                change(
+                    "every record from the first beat",
+                    "tideline_spool",
+                    "assign read_address = base_address + {9'd0, merge_index_q[24:2], 6'd0};",
+                    "assign read_address = base_address;",
+                ),
+                change(
+                    "a beat that waits for the host is overwritten",
+                    "tideline_spool",
+                    "assign out_free = !to_memory_q && !to_host_q;",
+                    "assign out_free = !to_memory_q;",
+                ),
+                change(
+                    "half a record too little for the host",
+                    "tideline_spool",
+                    "host_strobe = 64'hffffffff;",
+                    "host_strobe = 64'hffffff;",
                 ),
             ],
         },
