@@ -9,7 +9,7 @@
 // the recall engine, the miss unit, commands, descriptors, what the region table says, the contents of queues.
 // Assumed: device memory answers only what it was asked, with the ID; the arbiter grants one of those that offer
 // (proof `slot_arbiter`); the miss unit replays only slots that it was given, as often as it was given them, and lets only
-// page slots pass (proof `miss_unit`); recall engine and spool offer page slots as such.
+// page slots pass (proof `miss_chains`); recall engine and spool offer page slots as such.
 module answers #(parameter SLOT = `SLOT_BITS) (
     input clk, input rst, input ndr_ready, input drs_ready, input awready, input wready, input arready,
     input bvalid, input [7:0] bid, input rvalid, input [7:0] rid

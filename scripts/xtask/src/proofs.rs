@@ -4,6 +4,7 @@ use crate::mutations::Patch;
 use anyhow::Result;
 use rust_hdl_core::prelude::*;
 use tideline_rtl::blocks;
+use tideline_rtl::blocks::miss_unit::MissUnit;
 use tideline_rtl::blocks::spool::Spool;
 use tideline_rtl::prim::{Fifo, RamFifo, RoundRobin, Skid};
 use tideline_rtl::verilog::{Design, emit};
@@ -618,6 +619,76 @@ pub fn all() -> Vec<Proof> {
                     "tideline_spool",
                     "host_strobe = 64'hffffffff;",
                     "host_strobe = 64'hffffff;",
+                ),
+            ],
+        },
+        Proof {
+            name: "miss_chains",
+            design: || alone(MissUnit::<SET_BITS>::default()),
+            modules: &["tideline_miss_unit"],
+            cut: &[CONTENTS, "tideline_ram_width*", "tideline_cam_*"],
+            cut_wires: &[],
+            depth: 2,
+            mutations: vec![
+                change(
+                    "a replay begins while slots may still join",
+                    "tideline_miss_unit",
+                    "replay_starts = hold_r_q[2] && hold_ages2_q[3] && !replaying_q;",
+                    "replay_starts = hold_r_q[2] && hold_ages2_q[2] && !replaying_q;",
+                ),
+                change(
+                    "a replay begins before the last one has ended",
+                    "tideline_miss_unit",
+                    "replay_starts = hold_r_q[1] && hold_ages1_q[3] && !replaying_q;",
+                    "replay_starts = hold_r_q[1] && hold_ages1_q[3];",
+                ),
+                change(
+                    "the place of a slot that passed is lost",
+                    "tideline_miss_unit",
+                    "assign frees_place = replay_next || entries_take;",
+                    "assign frees_place = replay_next;",
+                ),
+                change(
+                    "a pass frees a place while a replay does",
+                    "tideline_miss_unit",
+                    "assign fill_next = fill_looks_q && !fill_valid_r_q && !replaying_q &&",
+                    "assign fill_next = fill_looks_q && !fill_valid_r_q &&",
+                ),
+                change(
+                    "an entry that slots joined while it passed closes",
+                    "tideline_miss_unit",
+                    "assign pass_close = pass_done && entries_done_empty;",
+                    "assign pass_close = pass_done;",
+                ),
+                change(
+                    "it is not fetched again",
+                    "tideline_miss_unit",
+                    "assign fetch_in_valid = allocates || pass_again;",
+                    "assign fetch_in_valid = allocates;",
+                ),
+                change(
+                    "the first slot after the only one stands behind it",
+                    "tideline_miss_entries",
+                    "(|(append_bit & empty_q)) || (take && append_bit[fill_entry]);",
+                    "(|(append_bit & empty_q));",
+                ),
+                change(
+                    "an entry passes although a second slot came",
+                    "tideline_miss_entries",
+                    "passes_d = (passes_q & ~(append_bit | take_bit) & ~allocate_bit) | pass_bit;",
+                    "passes_d = (passes_q & ~take_bit & ~allocate_bit) | pass_bit;",
+                ),
+                change(
+                    "a slot that joins is not linked",
+                    "tideline_miss_unit",
+                    "links_d = appends && entries_behind;",
+                    "links_d = appends && entries_behind && !allocates && !frees_place;",
+                ),
+                change(
+                    "an entry that is next is taken for another one too",
+                    "tideline_miss_entries",
+                    "assign next_spare_mask = ~(valid_q | spare_q | following_q);",
+                    "assign next_spare_mask = ~(valid_q | following_q);",
                 ),
             ],
         },
