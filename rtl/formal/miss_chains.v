@@ -7,7 +7,7 @@
 // Real: the miss unit but the contents of its memories and queues. Free: all inputs. Watched: an entry, and two places of the store, any.
 // Assumed: a queue gives back what was put in, in its order, and has room for what is in it once at most (proof `fifo`); a memory
 // what was last written. A slot is diverted while there are a place and a free entry (`room`: campaigns), to the entry of its page, which is one
-// (look-up: campaigns); not to one that has been held for eight cycles, since the arbiter lets no slot of a held page enter
+// (proof `miss_lookup`); not to one that has been held for eight cycles, since the arbiter lets no slot of a held page enter
 // (proof `slot_arbiter`) and the pipeline has seven stages; and not before the store is ready. Fills, passes and replays are granted while offered, and what
 // passes ends once. What is shown of the watched entry and places is used of the others, in the same cycle.
 module miss_chains (

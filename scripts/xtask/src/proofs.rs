@@ -4,6 +4,7 @@ use crate::mutations::Patch;
 use anyhow::Result;
 use rust_hdl_core::prelude::*;
 use tideline_rtl::blocks;
+use tideline_rtl::blocks::miss_entries::MissEntries;
 use tideline_rtl::blocks::miss_unit::MissUnit;
 use tideline_rtl::blocks::spool::Spool;
 use tideline_rtl::prim::{Fifo, RamFifo, RoundRobin, Skid};
@@ -689,6 +690,40 @@ pub fn all() -> Vec<Proof> {
                     "tideline_miss_entries",
                     "assign next_spare_mask = ~(valid_q | spare_q | following_q);",
                     "assign next_spare_mask = ~(valid_q | following_q);",
+                ),
+            ],
+        },
+        Proof {
+            name: "miss_lookup",
+            design: || alone(MissEntries::default()),
+            modules: &["tideline_miss_entries"],
+            cut: &[CONTENTS, "tideline_cam_*", "tideline_lowest_set"],
+            cut_wires: &[],
+            depth: 2,
+            mutations: vec![
+                change(
+                    "an entry that is taken in this cycle is not seen",
+                    "tideline_miss_entries",
+                    "seen_2_d = (pages_match_a & ~allocate_bit) | noted0;",
+                    "seen_2_d = pages_match_a & ~allocate_bit;",
+                ),
+                change(
+                    "nor a stage later",
+                    "tideline_miss_entries",
+                    "seen_d = (seen_1_q & ~allocate_bit) | noted2;",
+                    "seen_d = seen_1_q & ~allocate_bit;",
+                ),
+                change(
+                    "a taken entry keeps the matches of its last page",
+                    "tideline_miss_entries",
+                    "seen_1_d = (seen_2_q & ~allocate_bit) | noted1;",
+                    "seen_1_d = seen_2_q | noted1;",
+                ),
+                change(
+                    "an entry that has closed is found",
+                    "tideline_miss_entries",
+                    "assign matches_signal = seen_q & valid_q;",
+                    "assign matches_signal = seen_q;",
                 ),
             ],
         },
