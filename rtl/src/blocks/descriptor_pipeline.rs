@@ -144,6 +144,13 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     entry_5: Reg<EntryBits>,
     hit_5: Reg<Bit>,
     row_5: Reg<Bits<ROWS>>,
+    // The slots two, three and four stages ahead have its row, its line.
+    near_7: Reg<Bit>,
+    near_8: Reg<Bit>,
+    near_9: Reg<Bit>,
+    same_line_7: Reg<Bit>,
+    same_line_8: Reg<Bit>,
+    same_line_9: Reg<Bit>,
     victim_5: Reg<TagEntryBits>,
     lanes_5: Reg<Row>,
     control_5: Reg<ControlBits>,
@@ -199,8 +206,6 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     lane_8: Reg<LaneBits>,
     marks_8: Reg<Bits<3>>,
     line_write_9: Reg<Bit>,
-    row_9: Reg<Bits<ROWS>>,
-    line_9: Reg<Bits<6>>,
     lane_9: Reg<LaneBits>,
     marks_9: Reg<Bits<3>>,
 
@@ -262,6 +267,12 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             entry_5,
             hit_5,
             row_5,
+            near_7,
+            near_8,
+            near_9,
+            same_line_7,
+            same_line_8,
+            same_line_9,
             victim_5,
             lanes_5,
             control_5,
@@ -314,20 +325,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             evict_7,
             evict_page_7
         );
-        dff_setup!(
-            self,
-            clk,
-            line_write_8,
-            row_8,
-            line_8,
-            lane_8,
-            marks_8,
-            line_write_9,
-            row_9,
-            line_9,
-            lane_9,
-            marks_9
-        );
+        dff_setup!(self, clk, line_write_8, row_8, line_8, lane_8, marks_8, line_write_9, lane_9, marks_9);
         self.tags.clock.next = self.clk.val();
         self.rows.clock.next = self.clk.val();
         self.controls.clock.next = self.clk.val();
@@ -474,9 +472,16 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.row_dirty.next = self.to_masks.masks.val().get_bits::<64>(0);
         self.row_owned.next = self.to_masks.masks.val().get_bits::<64>(64);
         self.row_accessed.next = self.to_masks.masks.val().get_bits::<64>(128);
-        self.same_row_7.next = self.line_write_7.q.val() & (self.row_7.q.val() == self.row_5.q.val());
-        self.same_row_8.next = self.line_write_8.q.val() & (self.row_8.q.val() == self.row_5.q.val());
-        self.same_row_9.next = self.line_write_9.q.val() & (self.row_9.q.val() == self.row_5.q.val());
+        comment!("Whose row and line they have was compared a stage before.");
+        self.near_7.d.next = self.row_6.q.val() == self.row_4.q.val();
+        self.near_8.d.next = self.row_7.q.val() == self.row_4.q.val();
+        self.near_9.d.next = self.row_8.q.val() == self.row_4.q.val();
+        self.same_line_7.d.next = self.slot_6.q.val().line == self.slot_4.q.val().line;
+        self.same_line_8.d.next = self.slot_7.q.val().line == self.slot_4.q.val().line;
+        self.same_line_9.d.next = self.line_8.q.val() == self.slot_4.q.val().line;
+        self.same_row_7.next = self.line_write_7.q.val() & self.near_7.q.val();
+        self.same_row_8.next = self.line_write_8.q.val() & self.near_8.q.val();
+        self.same_row_9.next = self.line_write_9.q.val() & self.near_9.q.val();
         self.lane_6.d.next = bits::<LANE_BITS>(0)
             .replace_bit(lane_bit::DIRTY, self.row_dirty.val().get_bit(self.slot_5.q.val().line.index()))
             .replace_bit(lane_bit::OWNED, self.row_owned.val().get_bit(self.slot_5.q.val().line.index()))
@@ -484,11 +489,11 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
                 lane_bit::ACCESSED,
                 self.row_accessed.val().get_bit(self.slot_5.q.val().line.index()),
             );
-        if self.same_row_7.val() & (self.slot_7.q.val().line == self.slot_5.q.val().line) {
+        if self.same_row_7.val() & self.same_line_7.q.val() {
             self.lane_6.d.next = self.lane_7.q.val();
-        } else if self.same_row_8.val() & (self.line_8.q.val() == self.slot_5.q.val().line) {
+        } else if self.same_row_8.val() & self.same_line_8.q.val() {
             self.lane_6.d.next = self.lane_8.q.val();
-        } else if self.same_row_9.val() & (self.line_9.q.val() == self.slot_5.q.val().line) {
+        } else if self.same_row_9.val() & self.same_line_9.q.val() {
             self.lane_6.d.next = self.lane_9.q.val();
         }
         self.marks_6.d.next = self.marks_read.val();
@@ -671,8 +676,6 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.lane_8.d.next = self.lane_7.q.val();
         self.marks_8.d.next = self.marks_7.q.val();
         self.line_write_9.d.next = self.line_write_8.q.val();
-        self.row_9.d.next = self.row_8.q.val();
-        self.line_9.d.next = self.line_8.q.val();
         self.lane_9.d.next = self.lane_8.q.val();
         self.marks_9.d.next = self.marks_8.q.val();
 
