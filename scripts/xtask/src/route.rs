@@ -40,8 +40,6 @@ const BLOCKS: &[&str] = &[
 ];
 /// The whole device.
 const DEVICE: &str = "cxl_top";
-/// The clock that the router aims at, in MHz.
-const AIM: &str = "200";
 
 /// Place and route blocks of the device for ECP5, and count LUT levels for UltraScale+
 #[derive(Debug, Args)]
@@ -109,8 +107,8 @@ impl Route {
         let dir = prepare(design, module, name)?;
         let sources = sources(design);
         // The static placer needs a sixth less wire, which the whole device is short of; the other one gives blocks more clock.
-        let placer = if name == DEVICE { "static" } else { "heap" };
-        let mut row = if self.no_ecp5 { json!({}) } else { ecp5(&dir, &sources, placer)? };
+        let (placer, aim) = if name == DEVICE { ("static", "125") } else { ("heap", "200") };
+        let mut row = if self.no_ecp5 { json!({}) } else { ecp5(&dir, &sources, placer, aim)? };
         if !self.no_ultrascale {
             let script = format!(
                 "read_verilog {sources}; synth_xilinx -family xcup -noiopad -abc9 -flatten -top {}; tee -q -o stat.json \
@@ -210,8 +208,8 @@ fn netlist(dir: &Path) -> Result<Value> {
     Ok(serde_json::from_str(&fs::read_to_string(dir.join("harness.json"))?)?)
 }
 
-/// Synthesis, place and route with the harness.
-fn ecp5(dir: &Path, sources: &str, placer: &str) -> Result<Value> {
+/// Synthesis, place and route with the harness, aimed at a clock in MHz.
+fn ecp5(dir: &Path, sources: &str, placer: &str, aim: &str) -> Result<Value> {
     synthesise(dir, sources)?;
     let arguments = [
         "--um5g-85k",
@@ -222,7 +220,7 @@ fn ecp5(dir: &Path, sources: &str, placer: &str) -> Result<Value> {
         "--report",
         "report.json",
         "--freq",
-        AIM,
+        aim,
         "--timing-allow-fail",
         "--lpf-allow-unconstrained",
         "--seed",
