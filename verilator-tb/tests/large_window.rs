@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tideline_abi::command::{Command, Completion, Opcode, RECORD_BYTES, Record, Status, flag};
 use tideline_abi::descriptor::Descriptor;
 use tideline_abi::geometry::{GROUP_PAGES, MAX_PAGES, PAGE_BYTES};
-use tideline_abi::regs::DescriptorBase;
+use tideline_abi::regs::{DescriptorBase, SpoolBase};
 use tideline_driver::{Carrier, Device, Frame, Iova, LineAddr, PageIndex, PageRange, Recall};
 use tideline_tb::axi::{Fault, Timing};
 use tideline_tb::campaign::FRAMES;
@@ -148,6 +148,63 @@ fn a_page_whose_descriptor_was_unreadable_once_is_not_lost() {
     let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::Success);
     assert_eq!(masks, BTreeMap::from([(PAGE, 1 << 4 | 1 << 9)]));
     bench.device.track_stop(tracker).unwrap();
+}
+
+/// A write met the error: the page counts as poisoned as long as its descriptor stays in the cache, and nobody can say what
+/// it had to report.
+#[test]
+fn every_harvest_that_meets_a_page_poisoned_in_the_cache_says_so() {
+    let mut bench = Bench::new();
+    map_one_set(&mut bench);
+    let tracker = bench.device.track_start(&[one(PAGE)]).unwrap();
+    let line = |number| LineAddr::new(PageIndex(PAGE), number);
+    bench.device.store(line(3), &[3; 64]).unwrap();
+    bench.device.recall(one(PAGE), Recall::WritePermission).unwrap();
+    bench.device.store(line(4), &[4; 64]).unwrap();
+    hide_descriptor(&mut bench);
+    bench.device.carrier_mut().flush(line(4).offset(), 64).unwrap();
+    for _ in 0..3 {
+        let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::MemoryError);
+        assert!(masks.is_empty(), "{masks:x?}");
+    }
+    displace(&mut bench);
+    let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::Success);
+    assert_eq!(masks, BTreeMap::from([(PAGE, 1 << 3)]), "it could be read again");
+    bench.device.track_stop(tracker).unwrap();
+}
+
+/// A beat that cannot be written, over anything, or not be read.
+#[test]
+fn what_the_spool_did_not_keep_touches_no_other_page() {
+    for reads in [false, true] {
+        let mut bench = Bench::new();
+        map_one_set(&mut bench);
+        let tracker = bench.device.track_start(&[one(PAGE)]).unwrap();
+        bench.device.store(LineAddr::new(PageIndex(PAGE), 3), &[3; 64]).unwrap();
+        bench.device.recall(one(PAGE), Recall::WritePermission).unwrap();
+        let at = u64::from(bench.device.carrier_mut().read32(SpoolBase::OFFSET).unwrap()) * PAGE_BYTES as u64;
+        let memory = &mut bench.device.carrier_mut().device.dram().memory;
+        let stale = Record { page: PAGE, sequence: 0x8000_0000, mask: 1 << 9 };
+        memory.poke(at, &[stale; 4].map(|record| record.to_bytes()).as_flattened().try_into().unwrap());
+        memory.inject(Fault { range: at..at + 64, reads, writes: !reads, times: 1 });
+        let command = Command {
+            page: 0,
+            count: GROUP_PAGES as u32,
+            flags: flag::HARVEST_CLEAR,
+            arg: bench.records.0,
+            param: DIRTY,
+            ..Command::new(Opcode::Harvest)
+        };
+        let status = if reads { Status::Success } else { Status::MemoryError };
+        let (_, completion) = bench.run(&command, status);
+        assert_eq!(completion.records, 1);
+        bench.end(Opcode::HarvestNack, completion.sequence);
+        let (_, masks) = bench.harvest(GROUP_PAGES as u32, Status::MemoryError);
+        assert!(masks.is_empty(), "{masks:x?}");
+        let (_, masks) = bench.harvest(MAX_PAGES as u32, Status::Success);
+        assert!(masks.is_empty(), "{masks:x?}");
+        bench.device.track_stop(tracker).unwrap();
+    }
 }
 
 /// The descriptor of the page is not in the cache, and comes long after the NACK has ended.

@@ -1,8 +1,11 @@
 //! A whole machine carries the driver: the same on the model and on the RTL, however its surroundings behave.
 
-use tideline_abi::command::{Command, Opcode};
-use tideline_abi::regs::SqBaseHi;
-use tideline_driver::{Carrier, Device, Error, Frame, Gather, LineAddr, PageIndex, PageRange};
+use tideline_abi::command::{Command, Completion, ENTRY_BYTES, Opcode};
+use tideline_abi::regs::{CqBaseHi, CqBaseLo, CqHead, Ctrl, SqBaseHi, SqBaseLo, SqTail};
+use tideline_driver::{
+    Carrier, CarrierError, Device, Error, Frame, Gather, Iova, LineAddr, PageIndex, PageRange,
+};
+use tideline_tb::axi::Timing;
 use tideline_tb::{LineDevice, Machine, MachineConfig, RtlConfig, Simulated, open};
 
 fn machines() -> Vec<(&'static str, Machine<Box<dyn LineDevice>>)> {
@@ -73,6 +76,45 @@ fn a_command_that_cannot_be_read() -> Result<(), Box<dyn std::error::Error>> {
         let id = device.submit(&Command::new(Opcode::Fence))?;
         assert_eq!(device.wait(id)?.status, 0, "{name}");
         assert_eq!(device.errors()?.0, 0, "{name}");
+    }
+    Ok(())
+}
+
+/// Software that has seen every completion disables the queues and enables them at once: they start at the beginning, though
+/// the device itself still waits for the answer to its last completion.
+#[test]
+fn queues_that_are_enabled_again_at_once() -> Result<(), Box<dyn std::error::Error>> {
+    let config = MachineConfig::default();
+    // A completion is in host memory long before it is answered.
+    let host = Timing { latency: 1..=1_000, unordered: true, ..Timing::steady(0) };
+    let late = RtlConfig { host, ..RtlConfig::fast(config.frames) };
+    let late = open(Simulated::Rtl(late), config)?;
+    for (name, machine) in machines().into_iter().chain([("rtl, late", late)]) {
+        let mut device = Device::open(machine)?;
+        let carrier = device.carrier_mut();
+        let mut base = |offset| -> Result<u64, CarrierError> { Ok(carrier.read32(offset)?.into()) };
+        let sq = Iova(base(SqBaseLo::OFFSET)? | base(SqBaseHi::OFFSET)? << 32);
+        let cq = Iova(base(CqBaseLo::OFFSET)? | base(CqBaseHi::OFFSET)? << 32);
+        for cid in 1..40 {
+            for register in [Ctrl::OFFSET, SqTail::OFFSET, CqHead::OFFSET] {
+                carrier.write32(register, 0)?;
+            }
+            carrier.dma_write(cq, &[0; ENTRY_BYTES])?;
+            carrier.write32(Ctrl::OFFSET, 1)?;
+            carrier.dma_write(sq, &Command { cid, ..Command::new(Opcode::Identify) }.to_bytes())?;
+            carrier.write32(SqTail::OFFSET, 1)?;
+            let mut entry = [0; ENTRY_BYTES];
+            for polls in 0.. {
+                carrier.dma_read(cq, &mut entry)?;
+                let completion = Completion::from_bytes(&entry);
+                if completion.phase {
+                    assert_eq!((completion.cid, completion.sq_head), (cid, 1), "{name}");
+                    break;
+                }
+                assert!(polls < 10_000, "{name}: command {cid} was not completed");
+                carrier.wait()?;
+            }
+        }
     }
     Ok(())
 }

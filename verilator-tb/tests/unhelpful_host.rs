@@ -10,6 +10,7 @@ use tideline_driver::{
     Carrier, Device, Error, Exactness, Frame, Gather, LineAddr, Loss, PageIndex, PageRange, Recall,
 };
 use tideline_model::HostMemory;
+use tideline_tb::axi::Fault;
 use tideline_tb::{DeviceError, LineDevice, Machine, MachineConfig, RtlConfig, RtlDevice};
 
 /// How snoops are answered.
@@ -164,6 +165,27 @@ fn a_page_that_timed_out_is_in_the_report_after_its_answers() {
     let report = device.track_report(&tracker, Gather::Recall).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!((report.exact(), report.loss()), (Exactness::Recall, None));
     assert_eq!(report.lines().collect::<Vec<_>>(), stored);
+}
+
+/// The status of a harvest names one cause. A timeout concerns the trackers of its range, the failure everybody.
+#[test]
+fn a_timeout_hides_no_failure_of_memory() {
+    let answers = Arc::new(AtomicBool::new(true));
+    let mut device = owned(Answers::Once(answers.clone()), 2, 0);
+    let line = |page| LineAddr::new(PageIndex(page), 3);
+    let [a, b] = [0, 1].map(|page| device.track_start(&[range(page, 1)]).unwrap_or_else(|e| panic!("{e}")));
+    for page in [0, 1] {
+        device.store(line(page), &[2; 64]).unwrap_or_else(|e| panic!("{e}"));
+    }
+    let fault = Fault { range: 4096..8192, reads: false, writes: true, times: 1 };
+    device.carrier_mut().device.rtl.dram().memory.inject(fault);
+    device.carrier_mut().flush(line(1).offset(), 64).unwrap_or_else(|e| panic!("{e}"));
+    answers.store(false, Relaxed);
+    let mut loss =
+        |tracker| device.track_report(tracker, Gather::Recall).unwrap_or_else(|e| panic!("{e}")).loss();
+    assert_eq!(loss(&a), Some(Loss::RecallTimeout));
+    assert_eq!(loss(&b), Some(Loss::Memory));
+    assert_eq!(loss(&b), None);
 }
 
 #[test]

@@ -328,6 +328,7 @@ impl Decision<'_> {
         let flags = self.slot.flags;
         // A plain page is not tracked: nothing is to be reported, whatever the host owns.
         let recalls = flags & flag::HARVEST_RECALL != 0 && !self.control.plain();
+        self.find_poisoned();
         if !self.local || recalls && self.needs_recall(self.masks.owned) {
             return;
         }
@@ -341,8 +342,16 @@ impl Decision<'_> {
     fn merge(&mut self) {
         let accessed = self.slot.flags & flag::HARVEST_ACCESSED != 0;
         let tracked = if accessed { self.control.track_accessed() } else { self.control.track() };
+        self.find_poisoned();
         if self.local && tracked {
             *self.reported() |= self.slot.mask;
+        }
+    }
+
+    /// What a poisoned page had to report is not known, or nowhere any more: the result must say so.
+    fn find_poisoned(&mut self) {
+        if self.control.state() == PageState::Poisoned {
+            self.error(error_bit::DRAM);
         }
     }
 
@@ -668,7 +677,10 @@ mod tests {
             let context = format!("{s:?} {c:?}");
             assert_eq!((r.status, r.mask), (status, mask), "{context}");
             assert_eq!((c2, m2), (control, masks), "{context}");
-            assert_eq!((r.ndr, r.data, r.errors, r.writes_memory), (None, DataSource::None, 0, false));
+            assert_eq!((r.ndr, r.data, r.writes_memory), (None, DataSource::None, false));
+            let reports = matches!(s.kind, SlotKind::Harvest | SlotKind::Merge);
+            let unknown = reports && c.state() == PageState::Poisoned;
+            assert_eq!(r.errors, if unknown { errors(&[error_bit::DRAM]) } else { 0 }, "{context}");
         }
     }
     const MASKS: Masks = Masks { dirty: 0xd, owned: 0xf0, accessed: 0xa };

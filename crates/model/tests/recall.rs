@@ -808,6 +808,25 @@ fn a_memory_failure_is_told_until_it_is_acknowledged() -> Outcome {
 }
 
 #[test]
+fn a_timeout_leaves_a_memory_failure_to_the_next_result() -> Outcome {
+    let mut device = open()?;
+    device.carrier_mut().write32(RecallTimeout::OFFSET, 300)?;
+    device.carrier_mut().own(1, 1);
+    let c = device.carrier_mut();
+    c.rwd(RwdOpcode::MemWr, MetaValue::Invalid, 5, 1, 7, 1);
+    c.model.fail_next_memory(1);
+    c.ticks(5);
+    for (pages, status) in [(2, Status::RecallTimeout), (1, Status::MemoryError), (1, Status::Success)] {
+        let id = harvest(&mut device, pages)?;
+        let completion = device.wait(id)?;
+        assert_eq!(completion.status, status as u16);
+        assert_eq!(has(&completion, result_flag::ERROR), status != Status::Success);
+        device.execute(&sequenced(Opcode::HarvestAck, completion.sequence))?;
+    }
+    Ok(())
+}
+
+#[test]
 fn a_command_that_cannot_be_read_is_completed_nevertheless() -> Outcome {
     let mut device = open()?;
     device.carrier_mut().model.fail_next_dma(1);

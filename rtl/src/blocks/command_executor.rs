@@ -197,7 +197,7 @@ pub struct CommandExecutor {
     pub fence_ready: Signal<In, Bit>,
     /// It is complete.
     pub fence_done: Signal<In, Bit>,
-    /// Device memory answered with an error.
+    /// Device memory answered with an error, or a page slot met a poisoned page.
     pub memory_error: Signal<In, Bit>,
 
     state: Reg<ExecState>,
@@ -207,6 +207,7 @@ pub struct CommandExecutor {
     tail: Reg<Bits<16>>,
     phase: Reg<Bit>,
     reserved: Reg<Bits<4>>,
+    restart: Reg<Bit>,
     generation_r: Reg<Bits<32>>,
     sequence: Reg<Bits<32>>,
     waiting: Reg<Bit>,
@@ -316,6 +317,7 @@ impl Logic for CommandExecutor {
             tail,
             phase,
             reserved,
+            restart,
             generation_r,
             sequence,
             waiting,
@@ -359,8 +361,9 @@ impl Logic for CommandExecutor {
         self.cq_mask.next = (bits::<16>(1) << self.queue_size.val().get_bits::<4>(8)) - 1;
         self.cq_used.next = ((self.tail.q.val() - self.cq_head.val()) & self.cq_mask.val())
             + bit_cast::<16, 4>(self.reserved.q.val());
-        self.sq_waits.next =
-            self.enable.val() & (self.head.q.val() != (self.sq_tail.val() & self.sq_mask.val()));
+        self.sq_waits.next = self.enable.val()
+            & !self.restart.q.val()
+            & (self.head.q.val() != (self.sq_tail.val() & self.sq_mask.val()));
         self.cq_room.next = self.cq_used.val() < self.cq_mask.val();
         self.fetch_address.next = self.sq_base.val() + (bit_cast::<64, 16>(self.head.q.val()) << 6);
         self.complete_address.next = self.cq_base.val() + (bit_cast::<64, 16>(self.tail.q.val()) << 6);
@@ -562,9 +565,12 @@ impl Logic for CommandExecutor {
                     } else {
                         self.waiting.d.next = true;
                         self.waiting_sequence.d.next = self.sequence.q.val();
-                        self.run_memory_error.d.next = self.memory_failed.q.val();
-                        self.failure_waits.d.next = self.memory_failed.q.val();
-                        self.memory_failed.d.next = false;
+                        if !self.run_timed_out.q.val() {
+                            comment!("The status names one cause: beside a timeout the next result tells.");
+                            self.run_memory_error.d.next = self.memory_failed.q.val();
+                            self.failure_waits.d.next = self.memory_failed.q.val();
+                            self.memory_failed.d.next = false;
+                        }
                         self.run.d.next = RunState::Ended;
                     }
                 }
@@ -666,6 +672,7 @@ impl Logic for CommandExecutor {
         self.taking.next = false;
         self.completing.next = false;
         self.merge_reset.next = false;
+        self.restart.d.next = self.restart.q.val() | !self.enable.val();
         self.reset_ends.next = false;
         if self.flr.val() {
             self.flr_pending.d.next = true;
@@ -734,8 +741,11 @@ impl Logic for CommandExecutor {
                     self.fetch_now.next = true;
                     self.taking.next = true;
                     self.state.d.next = ExecState::Fetch;
-                } else if !self.enable.val() & (self.reserved.q.val() == 0) {
-                    comment!("Disabled queues start again at the beginning.");
+                } else if self.restart.q.val() & (self.reserved.q.val() == 0) {
+                    comment!(
+                        "Disabled queues start again at the beginning, also if they are enabled again by now."
+                    );
+                    self.restart.d.next = !self.enable.val();
                     self.head.d.next = 0.into();
                     self.tail.d.next = 0.into();
                     self.phase.d.next = false;

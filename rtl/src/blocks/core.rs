@@ -481,7 +481,6 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.executor.spool_merged.next = self.spool.merged.val();
         self.executor.fence_ready.next = self.fence.ready.val();
         self.executor.fence_done.next = self.fence.done.val();
-        self.executor.memory_error.next = self.memory.error.val();
         self.fence.start.next = self.executor.fence_start.val();
         self.walker.start.next = self.executor.walk_start.val();
         self.walker.start_kind.next = self.executor.walk_kind.val();
@@ -491,6 +490,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.walker.start_frame.next = self.executor.walk_frame.val();
         self.walker.start_records.next = self.executor.walk_records.val();
         self.walker.stop.next = self.executor.walk_stop.val();
+        self.spool.table_pages.next = self.misses.table_pages.val();
         self.spool.base.next = self.csr.value[reg::SPOOL_BASE].val().get_bits::<26>(0);
         self.spool.begin.next = self.executor.spool_begin.val();
         self.spool.begin_buffer.next = self.executor.spool_buffer.val();
@@ -562,6 +562,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
                 .replace_bit(error_bit::RECALL_TIMEOUT, self.recall.timed_out.val())
                 .replace_bit(error_bit::DRAM, self.memory.error.val())
                 .replace_bit(error_bit::HOST_MEMORY, self.host_error.val());
+        self.executor.memory_error.next = self.errors.val().get_bit(error_bit::DRAM);
         self.tests.next = 0.into();
         if self.csr.written[reg::INTR_TEST].val() {
             self.tests.next = self.csr.wdata.val().get_bits::<4>(0);

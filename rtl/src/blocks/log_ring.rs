@@ -212,6 +212,7 @@ impl Logic for LogRing {
             + bit_cast::<32, 1>(self.drop_out.val().into());
         self.dropped.next = self.dropped_r.q.val();
         self.overflow.next = self.running.q.val()
+            & self.enable.val()
             & (self.drop_in.val() | self.drop_out.val() | (self.host_done.val() & self.host_error.val()));
 
         comment!("The interrupt: enough records, or fewer for a while.");
@@ -226,7 +227,7 @@ impl Logic for LogRing {
             self.told.d.next = self.tail_r.q.val();
             self.waited.d.next = 0.into();
         }
-        self.interrupt.next = self.tell.val() & self.running.q.val();
+        self.interrupt.next = self.tell.val() & self.running.q.val() & self.enable.val();
 
         comment!("Off: nothing is kept.");
         if !self.running.q.val() | !self.enable.val() {

@@ -4,7 +4,7 @@
 //! Reads and writes of lines come from committed slots, in their order; the data of a write waits in a store since
 //! the write was accepted, at the place that its slot names. Lines use ID 0, the spool ID 1, descriptors ID 2, the page list
 //! ID 3; answers with one ID come in order. Descriptors go first, then the page list: lines wait for them. A write is reported
-//! done when memory answered it (B), a discarded one when its data was dropped. A read error becomes poison; a write
+//! done when memory answered it (B), a discarded one when its data was dropped. A read error becomes poison, a beat of the spool nothing; a write
 //! error is reported, the write is done nevertheless: it cannot be refused.
 //!
 //! Queues are as deep as the credits that the front end hands out, so nothing here is ever refused and B and R are
@@ -303,6 +303,9 @@ impl Logic for MemoryPort {
         self.descriptor_data.next = self.dram.rdata.val();
         self.descriptor_error.next = self.dram.rresp.val() != 0;
         self.spool_data.next = self.dram.rdata.val();
+        if self.dram.rresp.val() != 0 {
+            self.spool_data.next = 0.into();
+        }
 
         comment!("Writes: tables first; lines and spool take turns. Address and data leave together.");
         self.write_both.next = self.aw.in_ready.val() & self.w.in_ready.val();

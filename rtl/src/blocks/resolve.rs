@@ -63,6 +63,7 @@ pub struct Resolve {
     error_read: Signal<Local, Bit>,
     error_write: Signal<Local, Bit>,
     error_recall: Signal<Local, Bit>,
+    error_memory: Signal<Local, Bit>,
     is_page: Signal<Local, Bit>,
     flag_low: Signal<Local, Bit>,
     flag_clear: Signal<Local, Bit>,
@@ -250,6 +251,7 @@ impl Logic for Resolve {
         self.reports_dirty.next = false;
         self.reports_accessed.next = false;
         self.control_changes.next = false;
+        self.error_memory.next = false;
         self.page_control.next = self.control.val();
         self.found_control.next = self
             .control
@@ -299,11 +301,13 @@ impl Logic for Resolve {
                 self.page_control.next = self.found_control.val().replace_bit(control_bit::CACHED, false);
             }
         } else if self.slot.val().kind == slot_kind::HARVEST {
+            self.error_memory.next = self.poisoned.val();
             self.reports_dirty.next = self.local.val() & !self.flag_accessed.val();
             self.reports_accessed.next = self.local.val() & self.flag_accessed.val();
             self.zeroes_dirty.next = self.local.val() & self.flag_clear.val() & !self.flag_accessed.val();
             self.zeroes_accessed.next = self.local.val() & self.flag_clear.val() & self.flag_accessed.val();
         } else if self.slot.val().kind == slot_kind::MERGE {
+            self.error_memory.next = self.poisoned.val();
             self.merges_dirty.next = self.local.val() & self.track.val() & !self.flag_accessed.val();
             self.merges_accessed.next =
                 self.local.val() & self.track_accessed.val() & self.flag_accessed.val();
@@ -321,7 +325,8 @@ impl Logic for Resolve {
             .replace_bit(error_bit::NO_DECODE, self.error_no_decode.val())
             .replace_bit(error_bit::READ_UNMAPPED, self.error_read.val())
             .replace_bit(error_bit::WRITE_UNMAPPED, self.error_write.val())
-            .replace_bit(error_bit::RECALL_POISON, self.error_recall.val());
+            .replace_bit(error_bit::RECALL_POISON, self.error_recall.val())
+            .replace_bit(error_bit::DRAM, self.error_memory.val());
         self.verdict.next.wants_owned = self.wants_owned.val();
         self.verdict.next.sets_dirty = self.sets_dirty.val();
         self.verdict.next.sets_owned = self.sets_owned.val() & !self.plain.val();

@@ -5,6 +5,8 @@
 //! the record buffer in host memory, while the next one fills. `finish` pushes the last, partly filled beat out; `flushed`
 //! says that memory and host have everything. `merge` reads the spool back and turns every record into a MERGE slot; `merged`
 //! says that the last of them is decided, wherever it waited for its descriptor: a walk that starts then finds every line.
+//! A beat that device memory did not keep comes back as something else: what is not of this result, or of no page that has a
+//! descriptor, becomes a slot that merges nothing into page 0.
 //!
 //! A host that takes no records fills the record queue; then no page starts its harvest any more. Pages that have started
 //! find room in the queue, so no line request ever waits for the host.
@@ -40,6 +42,8 @@ pub enum MergeState {
     Read,
     /// Waits for it.
     Wait,
+    /// Drops what is not of this result.
+    Check,
     /// Offers its records as slots.
     Offer,
     /// Waits until every slot is decided, and tells.
@@ -53,6 +57,8 @@ pub struct Spool {
     pub clk: Signal<In, Clock>,
     /// Synchronous reset.
     pub rst: Signal<In, Bit>,
+    /// Pages that have a descriptor.
+    pub table_pages: Signal<In, Bits<32>>,
     /// SPOOL_BASE, the frame.
     pub base: Signal<In, Frame>,
     /// A new result begins: nothing of the old one is kept.
@@ -161,6 +167,7 @@ pub struct Spool {
     host_taken: Signal<Local, Bit>,
     idle: Signal<Local, Bit>,
     current: Signal<Local, Bits<128>>,
+    good: [Signal<Local, Bit>; 4],
     base_address: Signal<Local, Dpa>,
 }
 
@@ -305,6 +312,14 @@ impl Logic for Spool {
         self.read_address.next = self.base_address.val()
             + ((bit_cast::<DPA_BITS, RECORDS_BITS>(self.merge_index.q.val()) >> 2) << 6);
         self.current.next = self.back.q.val().record0;
+        self.good[0].next = (self.back.q.val().record0.get_bits::<32>(32) == self.sequence.q.val())
+            & (self.back.q.val().record0.get_bits::<32>(0) < self.table_pages.val());
+        self.good[1].next = (self.back.q.val().record1.get_bits::<32>(32) == self.sequence.q.val())
+            & (self.back.q.val().record1.get_bits::<32>(0) < self.table_pages.val());
+        self.good[2].next = (self.back.q.val().record2.get_bits::<32>(32) == self.sequence.q.val())
+            & (self.back.q.val().record2.get_bits::<32>(0) < self.table_pages.val());
+        self.good[3].next = (self.back.q.val().record3.get_bits::<32>(32) == self.sequence.q.val())
+            & (self.back.q.val().record3.get_bits::<32>(0) < self.table_pages.val());
         self.slot_valid.next = self.offers.q.val();
         self.granted.d.next = self.slot_granted.val();
         if self.slot_granted.val() {
@@ -351,9 +366,24 @@ impl Logic for Spool {
                     self.back.d.next.record1 = self.read_data.val().get_bits::<128>(128);
                     self.back.d.next.record2 = self.read_data.val().get_bits::<128>(256);
                     self.back.d.next.record3 = self.read_data.val().get_bits::<128>(384);
-                    self.offers.d.next = true;
-                    self.state.d.next = MergeState::Offer;
+                    self.state.d.next = MergeState::Check;
                 }
+            }
+            MergeState::Check => {
+                if !self.good[0].val() {
+                    self.back.d.next.record0 = 0.into();
+                }
+                if !self.good[1].val() {
+                    self.back.d.next.record1 = 0.into();
+                }
+                if !self.good[2].val() {
+                    self.back.d.next.record2 = 0.into();
+                }
+                if !self.good[3].val() {
+                    self.back.d.next.record3 = 0.into();
+                }
+                self.offers.d.next = true;
+                self.state.d.next = MergeState::Offer;
             }
             MergeState::Offer => {
                 if self.granted.q.val() {

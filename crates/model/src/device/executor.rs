@@ -25,6 +25,8 @@ pub(super) struct Executor {
     reserved: u32,
     pub(super) generation: u32,
     sequence: u32,
+    /// The queues were disabled: they start again at the beginning when no command is under way.
+    restart: bool,
     /// Device memory failed, and no result has told of it.
     pub(super) memory_failed: bool,
     running: Option<Running>,
@@ -150,10 +152,24 @@ impl Executor {
         self.generation = self.generation.wrapping_add(1);
     }
 
+    /// The queues were disabled.
+    pub(super) fn disable_queues(&mut self) {
+        self.restart = true;
+        self.restart_queues();
+    }
+
+    /// Begins anew what was disabled, unless a command is under way.
+    fn restart_queues(&mut self) {
+        if self.restart && self.reserved == 0 {
+            (self.sq_head, self.cq_tail, self.cq_pass, self.restart) = (0, 0, false, false);
+        }
+    }
+
     /// Queues stop and forget their commands; what runs ends; the step finishes the reset.
     pub(super) fn begin_reset(&mut self) {
         self.resetting = true;
-        (self.sq_head, self.cq_tail, self.cq_pass, self.reserved) = (0, 0, false, 0);
+        self.reserved = 0;
+        self.disable_queues();
         self.fence = None;
         if let Some(merge) = &mut self.merge {
             merge.then.clear();
@@ -398,7 +414,8 @@ impl ModelDevice {
         if let Some(fence) = &mut e.fence {
             fence.waits = false;
         }
-        running.spool.told_failure = has_result && std::mem::take(&mut e.memory_failed);
+        // The status names one cause, and a timeout concerns fewer trackers: the failure waits for the next result.
+        running.spool.told_failure = has_result && !running.timed_out && std::mem::take(&mut e.memory_failed);
         let failed = running.spool.told_failure;
         let mut completion = Completion {
             cursor: running.cursor(),
@@ -442,17 +459,13 @@ impl ModelDevice {
         let unread = e.cq_tail.wrapping_sub(self.regs[reg::CQ_HEAD]) & (cq - 1);
         self.regs[reg::CTRL] & 1 == 1
             && !e.resetting
+            && !e.restart
             && e.sq_head != self.regs[reg::SQ_TAIL] & (sq - 1)
             && unread + e.reserved < cq - 1
     }
 
     pub(super) fn fetch_command(&mut self) {
         if !self.can_fetch() {
-            let e = &mut self.executor;
-            if self.regs[reg::CTRL] & 1 == 0 && e.reserved == 0 {
-                // Queues that are enabled again start at the beginning.
-                (e.sq_head, e.cq_tail, e.cq_pass) = (0, 0, false);
-            }
             return;
         }
         let (sq, _) = self.queue_sizes();
@@ -489,6 +502,7 @@ impl ModelDevice {
         e.reserved -= 1;
         e.cq_tail = (e.cq_tail + 1) & (cq - 1);
         e.cq_pass ^= e.cq_tail == 0;
+        e.restart_queues();
         if self.dma_write(iova, &entry.to_bytes()) {
             self.regs[reg::INTR_STATE] |= INTR_COMPLETION;
         }

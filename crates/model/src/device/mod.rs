@@ -165,7 +165,12 @@ impl ModelDevice {
         let Some((index, register)) = find(offset)? else { return Ok(()) };
         let value = value & register.mask();
         match register.access {
-            Access::Rw => self.regs[index] = value,
+            Access::Rw => {
+                self.regs[index] = value;
+                if index == reg::CTRL && value & 1 == 0 {
+                    self.executor.disable_queues();
+                }
+            }
             Access::Rw1c => self.regs[index] &= !value,
             Access::Wo if index == reg::INTR_TEST => self.regs[reg::INTR_STATE] |= value,
             Access::Wo if index == reg::TABLE_INIT && value & 1 != 0 && self.table_pages == 0 => {
@@ -218,6 +223,7 @@ impl ModelDevice {
     fn pass(&mut self, slot: &Slot) -> SlotResult {
         let result = self.core.commit(slot);
         self.raise(result.errors);
+        self.executor.memory_failed |= result.errors >> error_bit::DRAM & 1 == 1;
         if result.newly_dirty {
             self.log_first_write(slot.page, slot.line);
         }

@@ -122,6 +122,13 @@ pub fn log(kernel: &mut LogRing, stimulus: &mut Stimulus) {
 pub fn long_results(kernel: &mut Spool, stimulus: &mut Stimulus) {
     kernel.begin.next = stimulus.below(200) == 0;
     kernel.merge.next = stimulus.below(100) == 0;
+    // Some records that come back are of this result, and of pages that are there.
+    kernel.begin_sequence.next = bits(stimulus.below(2));
+    kernel.table_pages.next = bits(64);
+    kernel.read_data.next = (0..4).fold(bits(0), |beat, _| {
+        let record = stimulus.below(96) | stimulus.below(2) << 32;
+        beat << 128_u64 | bits::<512>(record) | bits::<512>(stimulus.below(u64::MAX)) << 64_u64
+    });
     close(&mut kernel.result_slot.next, stimulus);
     if stimulus.below(2) == 0 {
         kernel.result_slot.next.kind = bits(SlotKind::Harvest.code());
