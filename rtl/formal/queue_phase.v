@@ -11,12 +11,12 @@ module queue_phase (input clk, input rst, input enable, input [31:0] queue_size,
     wire [3:0] reserved;
     wire [2:0] state, run, fence;
     wire abort_parked, nack_parked, flr_pending;
-    wire phase, completing, ends, busy;
+    wire phase, completing, ends, busy, restart;
     wire [7:0] judged;
     tideline_command_executor executor (
         .clk(clk), .rst(rst), .enable(enable), .queue_size(queue_size), .cq_head(cq_head), .flr(flr),
         .completion(completion), .reset_done(ends), .completed(completing),
-        .\tail_q (tail), .\phase_q (phase), .\reserved_q (reserved), .\state_q (state), .\judged_q (judged), .\is_busy (busy), .\run_q (run), .\fence_q (fence),
+        .\tail_q (tail), .\phase_q (phase), .\reserved_q (reserved), .\restart_q (restart), .\state_q (state), .\judged_q (judged), .\is_busy (busy), .\run_q (run), .\fence_q (fence),
         .\abort_parked_q (abort_parked), .\nack_parked_q (nack_parked), .\flr_pending_q (flr_pending)
     );
     reg started = 1'b0;
@@ -50,6 +50,6 @@ module queue_phase (input clk, input rst, input enable, input [31:0] queue_size,
         assert (reserved == (run != 0) + (fence != 0) + abort_parked + nack_parked + (state >= 1 && state <= 5));
         // A command that was judged right is not one that must wait for another.
         assert (state != 3 || judged != 0 || !busy);
-        assert (state <= 5 && run <= 6 && fence <= 4 && !flr_pending);
+        assert (state <= 5 && run <= 6 && fence <= 4 && !flr_pending && !restart);
     end
 endmodule

@@ -7,9 +7,10 @@
 // Real: the spool but its queue. Free: all inputs.
 // Assumed: the queue gives back what was put in, in its order (proof `ram_fifo`); device memory returns what was written, one
 // read at a time, and finishes a write once; a slot is granted while it is offered and decided once, and fewer than 200 wait. The
+// descriptors stay as many as they were, and every record is of one. The
 // executor begins a result when nothing of the last one is under way, lets no record come behind `finish`, and merges what is flushed.
 module spool (
-    input clk, input rst, input [25:0] base, input begins, input [63:0] buffer, input [31:0] sequence_in, input accessed, input finish,
+    input clk, input rst, input [31:0] table_pages, input [25:0] base, input begins, input [63:0] buffer, input [31:0] sequence_in, input accessed, input finish,
     input merge, input result_valid, input [`SLOT_BITS-1:0] result_slot, input [`RESULT_BITS-1:0] result, input slot_granted,
     input write_ready, input write_done, input read_ready, input read_data_valid, input [511:0] read_data, input host_ready,
     input host_idle, input host_error
@@ -27,7 +28,7 @@ module spool (
     wire [37:0] write_address, read_address;
     wire [63:0] host_address, host_strobe;
     tideline_spool device (
-        .clk(clk), .rst(rst), .base(base), .begin_signal(begins), .begin_buffer(buffer), .begin_sequence(sequence_in),
+        .clk(clk), .rst(rst), .table_pages(table_pages), .base(base), .begin_signal(begins), .begin_buffer(buffer), .begin_sequence(sequence_in),
         .begin_accessed(accessed), .finish(finish), .flushed(flushed), .failed(failed), .made(made), .merge(merge), .merged(merged),
         .result_valid(result_valid), .result_slot(result_slot), .result(result), .slot_valid(slot_valid), .slot(slot),
         .slot_granted(slot_granted), .write_valid(write_valid), .write_ready(write_ready), .write_address(write_address),
@@ -39,7 +40,7 @@ module spool (
         .\to_host_q (to_host), .\unwritten_q (unwritten), .\state_q (state), .\merge_index_q (merge_index), .\back_q (back),
         .\offers_q (offers), .\granted_q (granted), .\undecided_q (undecided), .\sequence_q (sequence_q), .\accessed_q (kept_accessed)
     );
-    localparam IDLE = 0, READ = 1, WAIT = 2, OFFER = 3, DONE = 4;
+    localparam IDLE = 0, READ = 1, WAIT = 2, CHECK = 3, OFFER = 4, DONE = 5;
     reg started = 1'b0;
     always @(posedge clk) started <= 1'b1;
     always @* if (!started) assume (rst);
@@ -58,6 +59,7 @@ module spool (
     reg open = 0, closed = 0, parted = 0;
     // The bases and addresses of a result stay.
     reg [25:0] base_last;
+    reg [31:0] pages_last;
     wire [37:0] address = {base_last, 12'd0} + {its_beat[22:0], 6'd0};
     // Device memory: its lane of its beat; writes that it owes; a read that it owes, of that beat.
     reg [127:0] stored;
@@ -72,6 +74,7 @@ module spool (
     end endfunction
     always @(posedge clk) begin
         base_last <= base;
+        pages_last <= table_pages;
         if (push && made == number) begin page <= new_page; mask <= result[`RESULT_MASK]; end
         taken <= rst || begins || merged ? 0 : taken + take;
         queued <= rst || begins || merged ? 0 : queued + push - take;
@@ -95,6 +98,7 @@ module spool (
         assume (!begins || flushed && state == IDLE && !merge && !push && !finish);
         assume (!merge || flushed && closed && state == IDLE && !finish);
         assume (base == base_last || begins);
+        assume ((table_pages == pages_last || !open) && (!push || new_page < table_pages));
         assume (!write_done || owes != 0);
         assume (!read_data_valid || reading);
         if (read_data_valid && reading_its) assume (lane_of(read_data, lane) == stored);
@@ -126,6 +130,7 @@ module spool (
         if (parted) assert (closed && queued == 0 && fill == 0 && taken < {beats, 2'd0} && taken + 4 > {beats, 2'd0} && taken[1:0] != 0);
         else if (open) assert (taken == {beats, 2'd0} + fill);
         assert (beats <= 1 << 23);
+        if (number < made) assert (page < pages_last);
         if (to_memory || to_host) assert (out_index + 1 == beats && out_fill == taken_fill);
         assert (unwritten == owes && owes <= 128);
         if (number < taken) begin
@@ -141,7 +146,8 @@ module spool (
             if (state == READ || state == WAIT) assert (merge_index[1:0] == 0 && merge_index < made && !offers && !granted);
             if (state == WAIT) assert (reading && reading_its == (merge_index >> 2 == its_beat));
             if (state == OFFER) assert (merge_index < made && offers == !granted);
-            if (state == OFFER && merge_index >> 2 == its_beat && merge_index <= number && number < made)
+            if (state == CHECK) assert (merge_index[1:0] == 0 && merge_index < made && !offers && !granted);
+            if ((state == CHECK || state == OFFER) && merge_index >> 2 == its_beat && merge_index <= number && number < made)
                 assert (lane_of(back, behind) == record);
             if (state == DONE) assert (merge_index == made && !offers && !granted);
         end else assert (!offers && undecided == 0);

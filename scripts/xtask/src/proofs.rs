@@ -616,6 +616,12 @@ pub fn all() -> Vec<Proof> {
                     "assign out_free = !to_memory_q;",
                 ),
                 change(
+                    "records of this result are dropped, the others kept",
+                    "tideline_spool",
+                    "if (!good2) back_d[383:256] = 128'd0;",
+                    "if (good2) back_d[383:256] = 128'd0;",
+                ),
+                change(
                     "half a record too little for the host",
                     "tideline_spool",
                     "host_strobe = 64'hffffffff;",
