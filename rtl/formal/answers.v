@@ -14,7 +14,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     input clk, input rst, input ndr_ready, input drs_ready, input awready, input wready, input arready,
     input bvalid, input [7:0] bid, input rvalid, input [7:0] rid
 );
-    wire ndr_valid, drs_valid, awvalid, wvalid, arvalid;
+    wire ndr_valid, drs_valid, awvalid, arvalid;
     wire [7:0] awid, arid;
     wire [4:0] request, grant;
     wire replay_granted, slot_valid, retract, asks, strays, waits, pass, head, head_next;
@@ -38,7 +38,7 @@ module answers #(parameter SLOT = `SLOT_BITS) (
     wire [`ADDRESS_BITS-1:0] aw_data, aw_next, ar_data, ar_next;
     tideline_core device (
         .clk(clk), .rst(rst), .s2m_ndr_valid(ndr_valid), .s2m_ndr_ready(ndr_ready), .s2m_drs_valid(drs_valid), .s2m_drs_ready(drs_ready),
-        .m_axi_dram_awvalid(awvalid), .m_axi_dram_awready(awready), .m_axi_dram_awid(awid), .m_axi_dram_wvalid(wvalid), .m_axi_dram_wready(wready),
+        .m_axi_dram_awvalid(awvalid), .m_axi_dram_awready(awready), .m_axi_dram_awid(awid), .m_axi_dram_wready(wready),
         .m_axi_dram_arvalid(arvalid), .m_axi_dram_arready(arready), .m_axi_dram_arid(arid),
         .m_axi_dram_bvalid(bvalid), .m_axi_dram_bid(bid), .m_axi_dram_rvalid(rvalid), .m_axi_dram_rid(rid),
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.replay_granted (replay_granted),

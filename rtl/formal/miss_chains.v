@@ -7,17 +7,17 @@
 // Real: the miss unit but the contents of its memories and queues. Free: all inputs. Watched: an entry, and two places of the store, any.
 // Assumed: a queue gives back what was put in, in its order, and has room for what is in it once at most (proof `fifo`); a memory
 // what was last written. A slot is diverted while there are a place and a free entry (`room`: campaigns), to the entry of its page, which is one
-// (proof `miss_lookup`); not to one that has been held for eight cycles, since the arbiter lets no slot of a held page enter
+// (proof `miss_lookup`), never in the cycle in which a fill is done, and not to one that has been held for eight cycles, since the arbiter lets no slot of a held page enter
 // (proof `slot_arbiter`) and the pipeline has seven stages; and not before the store is ready. Fills, passes and replays are granted while offered, and what
 // passes ends once. What is shown of the watched entry and places is used of the others, in the same cycle.
 module miss_chains (
     input clk, input rst, input miss_valid, input [`SLOT_BITS-1:0] miss_slot, input fill_granted, input replay_granted, input done,
     input done_pass, input [5:0] done_entry, input read_data_valid
 );
-    wire fill_valid, replay_valid, appends, allocates, behind, first, take, links, frees, replay_next, replay_starts, replay_ends;
+    wire fill_valid, replay_valid, appends, allocates, behind, first, take, links, frees, replay_next, replay_ends;
     wire fetch_in, fetch_any, fetch_out, fetching_in, fetching_any, fetched_any, fetched_out, looks, waits, reads_1, reads_2;
-    wire fill_looks, passes_r, replaying, last_r, pass_close, pass_again, filling;
-    wire close1, close2, close3, close4, close5, found;
+    wire fill_looks, passes_r, replaying, last_r, pass_close, filling;
+    wire close1, close2, close3, close4, close5;
     wire [5:0] fetch_new, fetch_old, look_entry, fetching_new, fetching_old, fetched_old, fill_look, fill_entry, replay_first;
     wire [5:0] replay_entry, replay_entry_r, e1, e2, e3, e4, e5, spare_index, following_index, entry, h0, h1, h2, h3;
     wire [6:0] places_new, places_old, link_from, link_to, fill_head, leaving, replay_head, replay_tail;
@@ -35,7 +35,7 @@ module miss_chains (
         .clk(clk), .rst(rst), .miss_valid(miss_valid), .miss_slot(miss_slot), .fill_valid(fill_valid), .fill_granted(fill_granted),
         .replay_valid(replay_valid), .replay_slot(replay_slot), .replay_granted(replay_granted), .done(done), .done_pass(done_pass),
         .done_entry(done_entry), .read_data_valid(read_data_valid), .hold(hold),
-        .\appends (appends), .\allocates (allocates), .\entries.found_one.any (found), .\entries.behind (behind), .\entries.first (first),
+        .\appends (appends), .\allocates (allocates), .\entries.behind (behind), .\entries.first (first),
         .\entries.take (take), .\entries.entry (entry), .\entries.valid_q (valid), .\entries.passes_q (passes), .\entries.empty_q (empty),
         .\entries.spare_q (spare), .\entries.spare_index_q (spare_index), .\entries.following_q (following),
         .\entries.following_index_q (following_index), .\entries.found_one.mask (matches),
@@ -53,9 +53,9 @@ module miss_chains (
         .\fill_look_head_q (fill_head), .\fill_entry_r_q (fill_entry), .\fill_passes_r_q (passes_r),
         .\places.in_valid (places_in), .\places.in_data (places_new), .\places.out_valid (places_any), .\places.out_data (places_old),
         .\place_count_q (place_count), .\fill_places (filling), .\frees_place (frees), .\leaving (leaving),
-        .\replay_next (replay_next), .\replay_starts (replay_starts), .\replay_ends (replay_ends), .\replay_first (replay_first),
+        .\replay_next (replay_next), .\replay_ends (replay_ends), .\replay_first (replay_first),
         .\replaying_q (replaying), .\replay_entry_q (replay_entry), .\replay_head_q (replay_head), .\replay_tail_q (replay_tail),
-        .\replay_last_r_q (last_r), .\replay_entry_r_q (replay_entry_r), .\pass_close (pass_close), .\pass_again (pass_again),
+        .\replay_last_r_q (last_r), .\replay_entry_r_q (replay_entry_r), .\pass_close (pass_close),
         .\hold_in_q (hold_in), .\hold_out_q (hold_out), .\replay_turn_q (turn), .\hold_entries0_q (h0), .\hold_entries1_q (h1),
         .\hold_entries2_q (h2), .\hold_entries3_q (h3), .\hold_ages0_q (ages0), .\hold_ages1_q (ages1), .\hold_ages2_q (ages2),
         .\hold_ages3_q (ages3), .\close_1_q (close1), .\close_2_q (close2), .\close_3_q (close3), .\close_4_q (close4),
@@ -114,7 +114,6 @@ module miss_chains (
     end
 
     // ---- the surroundings
-    wire [5:0] found_index = entry;
     always @* begin
         assume ((matches & (matches - 1)) == 0);
         assume (!allocates || spare != 0);
@@ -140,7 +139,7 @@ module miss_chains (
     (* anyconst *) reg [6:0] place0;
     (* anyconst *) reg [6:0] place1;
     always @* assume (place0 != place1);
-    wire [1:0] mine, unlinked;
+    wire [1:0] mine;
     wire [8:0] pos [0:1];
     wire [6:0] behind_it [0:1];
     genvar k;

@@ -14,7 +14,7 @@
 // write leaves the pipeline once (proof `answers`), and a result is there seven cycles after its slot entered or not at all.
 module plain_regions (input clk, input rst, input m2s_rwd_valid, input m2s_req_valid);
     localparam R = `PAGE_BITS - 9;
-    wire rwd_ready, req_ready, accept_decodes, rwd_out, req_out, rwd_pop, req_pop;
+    wire rwd_ready, req_ready, rwd_out, req_out, rwd_pop, req_pop;
     wire table_write, rwd_settled, req_settled, settled, enter, slot_valid, enters, unsettled, hole, turn;
     wire rwd_valid, req_valid, req_known_plain, write_valid, rwd_past, req_past, pass, waits, rwd_spare, req_spare;
     wire write_granted, request_granted, leaves, out, arrived, arrived_spare, req_fresh, retract;

@@ -14,7 +14,7 @@
 // Slots are decided in the order of their entry for each page: pipeline (kernel proof) and miss unit (campaigns).
 module recalled_pages (input clk, input rst);
     localparam P = `PAGE_BITS;
-    wire start_now, looked, offering, granted, committed, straight;
+    wire start_now, looked, offering, granted, committed;
     wire fresh_in, fresh_room, fresh_any, fresh_out, ready_in, ready_room, ready_any, ready_out;
     wire [5:0] start_index, spare_index, offer_context, committed_context, fresh_new, fresh_old, ready_new, ready_old, jobs_from, jobs_to;
     wire [1:0] status;
@@ -24,19 +24,18 @@ module recalled_pages (input clk, input rst);
     wire cam_write;
     wire [5:0] cam_to;
     wire [63:0] match_a, match_b, held, draining, stuck, snooping, waits, resting, queried, query, spare, look_holds, start_held, late;
-    wire pass, asks, defers, retract, poison, strays, request_granted, serves, waiting, back, taken, head_any, drains_any, many;
+    wire pass, asks, defers, retract, poison, request_granted, serves, waiting, taken, head_any, many;
     wire [63:0] drain_set, oldest, waiting_entry, deferred_new;
     wire deferred_in;
     wire [6:0] left, count;
     wire [4:0] request, grant;
     wire [`HEAD_BITS-1:0] asked;
     wire [`REQUEST_BITS-1:0] chosen;
-    wire [5:0] query_context;
     tideline_core device (
         .clk(clk), .rst(rst),
         .\recall.pages.start_now (start_now), .\recall.pages.start_index (start_index), .\recall.pages.looked_q (looked),
         .\recall.pages.look_q (look), .\recall.pages.look_holds_q (look_holds), .\recall.pages.start_held (start_held),
-        .\recall.pages.spare_q (spare), .\recall.pages.spare_index_q (spare_index), .\recall.pages.straight (straight),
+        .\recall.pages.spare_q (spare), .\recall.pages.spare_index_q (spare_index),
         .\recall.pages.pages.key_a (key_a), .\recall.pages.pages.key_b (key_b), .\recall.pages.pages.match_a (match_a),
         .\recall.pages.pages.match_b (match_b), .\recall.pages.pages.write_enable (cam_write),
         .\recall.pages.pages.write_address (cam_to), .\recall.pages.pages.write_data (cam_page),
@@ -51,12 +50,12 @@ module recalled_pages (input clk, input rst);
         .\recall.pages.ready.out_valid (ready_any), .\recall.pages.ready.out_ready (ready_out), .\recall.pages.ready.out_data (ready_old),
         .\recall.pages.offering_q (offering), .\recall.pages.offer_context_r_q (offer_context), .\recall.pages.offer_job_r_q (offer_job),
         .\recall.pages.granted (granted), .\recall.pages.committed (committed), .\recall.pages.committed_context (committed_context),
-        .\recall.pages.committed_status (status), .\recall.pages.query_context (query_context),
+        .\recall.pages.committed_status (status),
         .\snooper.pass (pass), .\snooper.asks_q (asks), .\snooper.asked_q (asked), .\snooper.defers (defers), .\snooper.retract (retract),
-        .\snooper.timed_out (poison), .\snooper.strays_q (strays), .\snooper.request_granted (request_granted), .\snooper.chosen (chosen),
-        .\snooper.serves_q (serves), .\snooper.waits_q (waiting), .\snooper.waiting_q (waiting_entry), .\snooper.waiting_back (back),
+        .\snooper.timed_out (poison), .\snooper.request_granted (request_granted), .\snooper.chosen (chosen),
+        .\snooper.serves_q (serves), .\snooper.waits_q (waiting), .\snooper.waiting_q (waiting_entry),
         .\snooper.waiting_next (taken), .\snooper.drain_set_q (drain_set), .\snooper.drain_left_q (left),
-        .\snooper.deferred_count_q (count), .\snooper.deferred_many_q (many), .\snooper.drains_any_q (drains_any),
+        .\snooper.deferred_count_q (count), .\snooper.deferred_many_q (many),
         .\snooper.deferred_in_valid (deferred_in), .\snooper.deferred_in_data (deferred_new),
         .\snooper.deferred_head.out_valid (head_any), .\snooper.deferred_head.out_data (oldest),
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant)
@@ -89,7 +88,7 @@ module recalled_pages (input clk, input rst);
     (* anyconst *) reg [5:0] watched0;
     (* anyconst *) reg [5:0] watched1;
     always @* assume (watched0 != watched1);
-    wire [1:0] holds, has_spare, is_queried, in_query, is_held, looks;
+    wire [1:0] holds, has_spare, is_queried, in_query, is_held;
     wire [P-1:0] page_of [0:1];
     genvar k;
     generate for (k = 0; k < 2; k = k + 1) begin : context
@@ -138,7 +137,6 @@ module recalled_pages (input clk, input rst);
         assign is_queried[k] = queried[me];
         assign in_query[k] = query[me];
         assign is_held[k] = start_held[me];
-        wire serves_me = waiting && serves && waiting_entry[5:0] == me;
         always @(posedge clk) if (started && !rst) begin
             // What is to be shown. A request that entered while the slot was under way, and still is, does not stay.
             if (entered && window && window_last && entered_page == page) assert (retract);

@@ -9,7 +9,7 @@ module region_walk (input clk, input rst, input active, input wrong_state, input
     wire page_valid, write, promotes, demoting, demoted, failed, timed_out;
     wire [23:0] page;
     wire [24:0] next_page;
-    wire [3:0] kind, kind_r;
+    wire [3:0] kind;
     wire [7:0] flags;
     wire [14:0] region;
     wire [17:0] entry;

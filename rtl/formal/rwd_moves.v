@@ -21,7 +21,7 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     localparam CREDIT = DRAM + 2 * RUN + 10, PLACE = INSIDE + 2 * RUN + 10, LATER = CREDIT > PLACE ? CREDIT : PLACE;
     localparam PAST = 11;  // cycles until a line goes past the pipeline
     wire rwd_ready, ready, valid, spare, taken, offer, arrived, arrived_spare;
-    wire enter, slot_valid, hole, turn, leaves, write_enters, write_leaves, plain_offer, plain_goes, unsettled, req_valid, none;
+    wire enter, slot_valid, hole, turn, leaves, write_enters, write_leaves, plain_offer, plain_goes, none;
     wire [17:0] told;
     wire [8:0] counted;
     wire [4:0] request, grant;
@@ -29,11 +29,11 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
     wire [`PAGE_BITS-1:0] page, held0, held1, held2, held3;
     wire [`HEAD_BITS-1:0] head;
     wire illegal = head[`HEAD_ILLEGAL];
-    wire ndr_leaves, ndr_back, ndr_spare_valid, tables, write_turn, order, keep, aw, aw_spare, w, w_spare, awvalid;
+    wire ndr_leaves, ndr_back, ndr_spare_valid, tables, write_turn, order, aw, aw_spare, w, w_spare, awvalid;
     wire [8:0] ndr_used, place_count;
     wire [2:0] ndr_taken;
     wire [15:0] decided, written, orders, pending, places;
-    wire [`ORDER_BITS-1:0] order_data, next_order;
+    wire [`ORDER_BITS-1:0] order_data;
     wire [`ADDRESS_BITS-1:0] aw_data;
     wire [7:0] awid;
     tideline_core device (
@@ -45,12 +45,12 @@ module rwd_moves #(parameter DRAM = 32, RUN = 16, MISS = 512) (
         .\snooper.arbiter.request (request), .\snooper.arbiter.grant (grant), .\snooper.arbiter.page0 (page), .\snooper.hold (hold),
         .\snooper.hold_page0 (held0), .\snooper.hold_page1 (held1), .\snooper.hold_page2 (held2), .\snooper.hold_page3 (held3),
         .\snooper.arbiter.enter (enter), .\snooper.slot_valid (slot_valid), .\snooper.regions.rwd.known (told),
-        .\plain.hole_r_q (hole), .\plain.turn_q (turn), .\plain.unsettled_q (unsettled), .\plain.writes_q (counted), .\plain.none (none),
-        .\plain.rwd_valid (plain_offer), .\plain.write_valid (plain_goes), .\plain.req_valid (req_valid),
+        .\plain.hole_r_q (hole), .\plain.turn_q (turn), .\plain.writes_q (counted), .\plain.none (none),
+        .\plain.rwd_valid (plain_offer), .\plain.write_valid (plain_goes),
         .\plain.write_leaves (write_leaves), .\plain.write_enters (write_enters), .\pipeline.result_valid (leaves),
         .\responder.ndr_used_q (ndr_used), .\responder.ndr_taken_q (ndr_taken), .\responder.decided.count (decided), .\responder.written.count (written),
         .\responder.ndr_leaves (ndr_leaves), .\responder.give_ndr (ndr_back), .\responder.ndr.spare_valid_q (ndr_spare_valid),
-        .\memory.orders.count (orders), .\memory.orders.out_data (next_order), .\memory.order_valid_q (order), .\memory.order_q (order_data),
+        .\memory.orders.count (orders), .\memory.order_valid_q (order), .\memory.order_q (order_data),
         .\memory.write_pending.count (pending), .\memory.places.count (places), .\memory.place_count_q (place_count),
         .\memory.write_first (tables), .\memory.write_turn_q (write_turn),
         .\memory.aw.valid_q (aw), .\memory.aw.spare_valid_q (aw_spare), .\memory.aw.data_q (aw_data),

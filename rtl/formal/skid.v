@@ -1,6 +1,6 @@
 // Skid buffer, 577 bits wide: what comes out is what went in, in order, nothing lost, nothing twice; the output is stable.
 module skid (input clk, input rst, input in_valid, input [576:0] in_data, input out_ready);
-    wire in_ready, out_valid, valid, spare_valid;
+    wire in_ready, out_valid, spare_valid;
     wire [576:0] out_data, spare_data;
     tideline_skid skid (
         .clk(clk), .rst(rst), .in_valid(in_valid), .in_ready(in_ready), .in_data(in_data),

@@ -1,7 +1,7 @@
 // Invariant 3 of the line protocol, its second half: a record stays in the spool until its result is acknowledged.
 //
 // Watched: one record of a result, any one. It is written to device memory and to host memory, in its lane of its beat, and
-// `flushed` says that it is in device memory. If the result is merged back, it is read and becomes a MERGE slot with its page and
+// `flushed` says that it is in device memory, `failed` that host memory refused one. If the result is merged back, it is read and becomes a MERGE slot with its page and
 // mask, once, in its place of the order; `merged` says that every record was, and that every slot is decided.
 //
 // Real: the spool but its queue. Free: all inputs.
@@ -26,7 +26,7 @@ module spool (
     wire offers, granted, kept_accessed;
     wire [`SLOT_BITS-1:0] slot;
     wire [37:0] write_address, read_address;
-    wire [63:0] host_address, host_strobe;
+    wire [63:0] host_address, host_strobe, buffer_q;
     tideline_spool device (
         .clk(clk), .rst(rst), .table_pages(table_pages), .base(base), .begin_signal(begins), .begin_buffer(buffer), .begin_sequence(sequence_in),
         .begin_accessed(accessed), .finish(finish), .flushed(flushed), .failed(failed), .made(made), .merge(merge), .merged(merged),
@@ -38,7 +38,7 @@ module spool (
         .\push (push), .\take (take), .\part (part), .\queue.out_valid (take_any), .\queue.out_data (queue_out), .\beats_q (beats),
         .\fill_q (fill), .\beat_q (beat), .\out_q (out), .\out_index_q (out_index), .\out_fill_q (out_fill), .\to_memory_q (to_memory),
         .\to_host_q (to_host), .\unwritten_q (unwritten), .\state_q (state), .\merge_index_q (merge_index), .\back_q (back),
-        .\offers_q (offers), .\granted_q (granted), .\undecided_q (undecided), .\sequence_q (sequence_q), .\accessed_q (kept_accessed)
+        .\offers_q (offers), .\granted_q (granted), .\undecided_q (undecided), .\buffer_q (buffer_q), .\sequence_q (sequence_q), .\accessed_q (kept_accessed)
     );
     localparam IDLE = 0, READ = 1, WAIT = 2, CHECK = 3, OFFER = 4, DONE = 5;
     reg started = 1'b0;
@@ -60,6 +60,8 @@ module spool (
     // The bases and addresses of a result stay.
     reg [25:0] base_last;
     reg [31:0] pages_last;
+    reg [63:0] buffer_kept;
+    reg refused = 0;
     wire [37:0] address = {base_last, 12'd0} + {its_beat[22:0], 6'd0};
     // Device memory: its lane of its beat; writes that it owes; a read that it owes, of that beat.
     reg [127:0] stored;
@@ -75,6 +77,8 @@ module spool (
     always @(posedge clk) begin
         base_last <= base;
         pages_last <= table_pages;
+        if (begins) buffer_kept <= buffer;
+        refused <= !rst && !begins && (refused || host_error);
         if (push && made == number) begin page <= new_page; mask <= result[`RESULT_MASK]; end
         taken <= rst || begins || merged ? 0 : taken + take;
         queued <= rst || begins || merged ? 0 : queued + push - take;
@@ -113,8 +117,9 @@ module spool (
             assert (write_address == address && lane_of(write_data, lane) == record);
         if (host_valid && out_index == its_beat) begin
             assert (host_strobe[{lane, 4'd0} +: 16] == (number < taken ? 16'hffff : 16'h0));
-            if (number < taken) assert (lane_of(write_data, lane) == record);
+            if (number < taken) assert (lane_of(write_data, lane) == record && host_address == buffer_kept + {33'd0, its_beat, 6'd0});
         end
+        assert (failed == refused);
         // In device memory when the spool says so, and for as long as the result is kept.
         if (open && flushed && (closed || made[1:0] == 0) && number < made) assert (stored == record && owes == 0);
         // Merged: a slot of its own, in its place; then all are decided.
@@ -127,6 +132,8 @@ module spool (
         assert (made == taken + queued && made <= 1 << 24 && queued <= 128);
         if (!open) assert (made == 0 && flushed_quiet && state == IDLE);
         assert (!closed || open);
+        if (open) assert (buffer_q == buffer_kept);
+        else assert (!to_host);
         if (parted) assert (closed && queued == 0 && fill == 0 && taken < {beats, 2'd0} && taken + 4 > {beats, 2'd0} && taken[1:0] != 0);
         else if (open) assert (taken == {beats, 2'd0} + fill);
         assert (beats <= 1 << 23);

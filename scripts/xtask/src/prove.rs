@@ -165,7 +165,7 @@ fn script<'a>(proof: &Proof, dir: &Path, files: impl Iterator<Item = &'a String>
             (leaves.iter().map(|leaf| format!("{leaf}.v")).collect::<Vec<_>>().join(" "), String::new())
         }
     };
-    let cut: String = proof.cut.iter().map(|module| format!(" ={module}")).collect();
+    let cut: String = proof.cut.concat().iter().map(|module| format!(" ={module}")).collect();
     let wires: String = proof.cut_wires.iter().map(|wire| format!("cutpoint w:{wire}\n")).collect();
     let mut exposed = String::new();
     for name in internal_signals(harness) {
