@@ -17,8 +17,9 @@ module decision (
     wire [63:0] may_own_now;
     // Of a line slot, CACHED may be another since the verdict.
     wire [37:0] control_then = {control[37:8], slot[`SLOT_KIND] < 8 ? cached_then : control[7], control[6:0]};
+    wire [63:0] kept = slot[`SLOT_RECALLED] ? ~slot[`SLOT_MASK] : ~64'b0;
     tideline_resolve resolve (
-        .slot(slot), .grant_exclusive(grant_exclusive), .control(control_then), .dirty(dirty), .owned(owned), .accessed(accessed),
+        .slot(slot), .kept(kept), .given(|slot[`SLOT_MASK]), .grant_exclusive(grant_exclusive), .control(control_then), .dirty(dirty), .owned(owned), .accessed(accessed),
         .verdict(verdict), .may_own(may_own_now)
     );
     tideline_row_update row_update (

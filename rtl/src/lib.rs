@@ -29,6 +29,7 @@ pub fn sources() -> &'static [(&'static str, &'static str)] {
         "blocks/cxl_top.rs",
         "blocks/descriptor_pipeline.rs",
         "blocks/host_port.rs",
+        "blocks/lane_select.rs",
         "blocks/line_quads.rs",
         "blocks/log_ring.rs",
         "blocks/lowest_set.rs",

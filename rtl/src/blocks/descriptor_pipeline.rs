@@ -22,6 +22,7 @@
 //! A slot enters in cycle 0: 0 tags addressed, 1 tags out, 2 compare, 3 row addressed, 4 row out, 5 lane and verdict, 6 row
 //! update, 7 result and write. One slot per cycle.
 
+use super::lane_select::LaneSelect;
 use super::resolve::Resolve;
 use super::row_update::RowUpdate;
 use super::transpose::Transpose;
@@ -114,6 +115,9 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     row_address: RowAddress<SETS, WAYS, ROWS>,
     to_masks: Transpose<ROW_BITS, 64>,
     to_lanes: Transpose<ROW_BITS, 3>,
+    dirty_select: LaneSelect,
+    owned_select: LaneSelect,
+    accessed_select: LaneSelect,
     resolve: Resolve,
     row_update: RowUpdate,
     scrub: Reg<Bits<SETS>>,
@@ -144,13 +148,21 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     entry_5: Reg<EntryBits>,
     hit_5: Reg<Bit>,
     row_5: Reg<Bits<ROWS>>,
-    // The slots two, three and four stages ahead have its row, its line.
+    // The slots two, three and four stages ahead have its row, and its line, too.
     near_7: Reg<Bit>,
     near_8: Reg<Bit>,
     near_9: Reg<Bit>,
     same_line_7: Reg<Bit>,
     same_line_8: Reg<Bit>,
     same_line_9: Reg<Bit>,
+    // Its line, one hot, in two digits of eight.
+    line_low_5: Reg<Bits<8>>,
+    line_high_5: Reg<Bits<8>>,
+    // Of the lines that it names: those that were not recalled for it; some are named.
+    kept_5: Reg<LineMask>,
+    given_5: Reg<Bit>,
+    // Which of the slots in stages 4, 5 and 6 have the page of the one in stage 7.
+    joins_7: Reg<Bits<3>>,
     victim_5: Reg<TagEntryBits>,
     lanes_5: Reg<Row>,
     control_5: Reg<ControlBits>,
@@ -161,6 +173,8 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     entry_6: Reg<EntryBits>,
     row_6: Reg<Bits<ROWS>>,
     victim_6: Reg<TagEntryBits>,
+    // A page slot or a fill: it changes or displaces a whole row.
+    whole_6: Reg<Bit>,
     verdict_6: Reg<VerdictBits>,
     exclusive_6: Reg<Bit>,
     masks_6: Reg<Row>,
@@ -185,6 +199,9 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     unlist_7: Reg<Bit>,
     line_write_7: Reg<Bit>,
     row_write_7: Reg<Bit>,
+    // The lanes that are written, in two digits of eight.
+    enable_low_7: Reg<Bits<8>>,
+    enable_high_7: Reg<Bits<8>>,
     row_7: Reg<Bits<ROWS>>,
     lane_7: Reg<LaneBits>,
     masks_7: Reg<Row>,
@@ -198,6 +215,7 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     pass_7: Reg<Bit>,
     entry_7: Reg<Bits<ENTRY_BITS>>,
     evict_7: Reg<Bit>,
+    evict_pass_7: Reg<Bit>,
     evict_page_7: Reg<Page>,
 
     line_write_8: Reg<Bit>,
@@ -217,11 +235,16 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     fill_marks: Signal<Local, Bits<3>>,
     control_read: Signal<Local, ControlBits>,
     marks_read: Signal<Local, Bits<3>>,
-    row_dirty: Signal<Local, LineMask>,
-    row_owned: Signal<Local, LineMask>,
-    row_accessed: Signal<Local, LineMask>,
     asks: Signal<Local, Bit>,
-    same_page_5: Signal<Local, Bit>,
+    same_page_6: Signal<Local, Bit>,
+    same_row_6: Signal<Local, Bit>,
+    forwards_7: Signal<Local, Bit>,
+    forwards_8: Signal<Local, Bit>,
+    forwards_9: Signal<Local, Bit>,
+    lane_read: Signal<Local, LaneBits>,
+    lane_old: Signal<Local, LaneBits>,
+    marks_left: Signal<Local, Bits<3>>,
+    taken_up: Signal<Local, Bits<WAYS>>,
     waits: Signal<Local, Bit>,
     same_row_7: Signal<Local, Bit>,
     same_row_8: Signal<Local, Bit>,
@@ -237,11 +260,10 @@ pub struct DescriptorPipeline<const SETS: usize, const WAYS: usize, const TAGS: 
     listed_next: Signal<Local, Bit>,
     lists: Signal<Local, Bit>,
     unlists: Signal<Local, Bit>,
-    changed_next: Signal<Local, Bit>,
     fills_6: Signal<Local, Bit>,
     masks_next: Signal<Local, Row>,
     masks_left: Signal<Local, Row>,
-    lane_written: Signal<Local, LaneBits>,
+    enables: [Signal<Local, Bits<8>>; 8],
     control_left: Signal<Local, ControlBits>,
     dirty_lane: Signal<Local, LineMask>,
     owned_lane: Signal<Local, LineMask>,
@@ -273,6 +295,11 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             same_line_7,
             same_line_8,
             same_line_9,
+            line_low_5,
+            line_high_5,
+            kept_5,
+            given_5,
+            joins_7,
             victim_5,
             lanes_5,
             control_5,
@@ -283,6 +310,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             entry_6,
             row_6,
             victim_6,
+            whole_6,
             verdict_6,
             exclusive_6,
             masks_6,
@@ -310,6 +338,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             unlist_7,
             line_write_7,
             row_write_7,
+            enable_low_7,
+            enable_high_7,
             row_7,
             lane_7,
             masks_7,
@@ -323,6 +353,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             pass_7,
             entry_7,
             evict_7,
+            evict_pass_7,
             evict_page_7
         );
         dff_setup!(self, clk, line_write_8, row_8, line_8, lane_8, marks_8, line_write_9, lane_9, marks_9);
@@ -364,9 +395,17 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.tag_match.row.next = self.tags_2.q.val();
         self.tag_match.page.next = self.slot_2.q.val().page;
         self.free_ways.next = !self.tag_match.valid.val();
+        self.taken_up.next = self.free_ways.val()
+            | (self.free_ways.val() << 1)
+            | (self.free_ways.val() << 2)
+            | (self.free_ways.val() << 3)
+            | (self.free_ways.val() << 4)
+            | (self.free_ways.val() << 5)
+            | (self.free_ways.val() << 6)
+            | (self.free_ways.val() << 7);
         self.victim_way.next = self.rotor.q.val();
         if self.free_ways.val().any() {
-            self.victim_way.next = self.free_ways.val() & (!self.free_ways.val() + 1);
+            self.victim_way.next = self.free_ways.val() & !(self.taken_up.val() << 1);
         }
         self.valid_3.d.next = self.valid_2.q.val();
         self.slot_3.d.next = self.slot_2.q.val();
@@ -417,6 +456,13 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             self.slot_5.d.next.kind = slot_kind::CONFLICT.into();
             self.slot_5.d.next.recalled = false;
         }
+        self.kept_5.d.next = !bits::<64>(0);
+        if self.slot_4.q.val().recalled & !self.entry_4.q.val().fill {
+            self.kept_5.d.next = !self.slot_4.q.val().mask;
+        }
+        self.given_5.d.next = self.slot_4.q.val().mask.any();
+        self.line_low_5.d.next = bits::<8>(1) << self.slot_4.q.val().line.get_bits::<3>(0);
+        self.line_high_5.d.next = bits::<8>(1) << self.slot_4.q.val().line.get_bits::<3>(3);
         self.entry_5.d.next = self.entry_4.q.val();
         self.hit_5.d.next = self.hit_4.q.val();
         self.row_5.d.next = self.row_4.q.val();
@@ -425,6 +471,13 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.control_5.d.next = self.controls.read_data.val();
         self.marks_5.d.next = self.marks.read_data.val();
         self.fill_5.d.next = self.fill_data.val();
+
+        comment!("What stage 7 leaves as marks: the page list's bit is a change of the descriptor, too.");
+        self.marks_left.next = self
+            .marks_7
+            .q
+            .val()
+            .replace_bit(1, self.marks_7.q.val().get_bit(1) | self.list_7.q.val() | self.unlist_7.q.val());
 
         comment!(
             "5: the descriptor that is decided on: the one of the cache, of a pass the one that it brought."
@@ -448,6 +501,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
 
         comment!("5: the verdict.");
         self.resolve.slot.next = self.slot_5.q.val();
+        self.resolve.kept.next = self.kept_5.q.val();
+        self.resolve.given.next = self.given_5.q.val();
         self.resolve.grant_exclusive.next = self.grant_exclusive.val();
         self.resolve.control.next = self.control_read.val();
         self.resolve.dirty.next = self.masks_now.val().get_bits::<64>(0);
@@ -464,63 +519,80 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.entry_6.d.next = self.entry_5.q.val();
         self.row_6.d.next = self.row_5.q.val();
         self.victim_6.d.next = self.victim_5.q.val();
+        self.whole_6.d.next = self.slot_5.q.val().kind.get_bit(3) | self.entry_5.q.val().fill;
         self.fill_6.d.next = self.fill_5.q.val();
 
         comment!(
             "5: the lane of the line and the marks, unless an older slot that has not written yet knows better."
         );
-        self.row_dirty.next = self.to_masks.masks.val().get_bits::<64>(0);
-        self.row_owned.next = self.to_masks.masks.val().get_bits::<64>(64);
-        self.row_accessed.next = self.to_masks.masks.val().get_bits::<64>(128);
+        self.dirty_select.lines.next = self.to_masks.masks.val().get_bits::<64>(0);
+        self.owned_select.lines.next = self.to_masks.masks.val().get_bits::<64>(64);
+        self.accessed_select.lines.next = self.to_masks.masks.val().get_bits::<64>(128);
+        self.dirty_select.low.next = self.line_low_5.q.val();
+        self.owned_select.low.next = self.line_low_5.q.val();
+        self.accessed_select.low.next = self.line_low_5.q.val();
+        self.dirty_select.high.next = self.line_high_5.q.val();
+        self.owned_select.high.next = self.line_high_5.q.val();
+        self.accessed_select.high.next = self.line_high_5.q.val();
         comment!("Whose row and line they have was compared a stage before.");
         self.near_7.d.next = self.row_6.q.val() == self.row_4.q.val();
         self.near_8.d.next = self.row_7.q.val() == self.row_4.q.val();
         self.near_9.d.next = self.row_8.q.val() == self.row_4.q.val();
-        self.same_line_7.d.next = self.slot_6.q.val().line == self.slot_4.q.val().line;
-        self.same_line_8.d.next = self.slot_7.q.val().line == self.slot_4.q.val().line;
-        self.same_line_9.d.next = self.line_8.q.val() == self.slot_4.q.val().line;
+        self.same_line_7.d.next = (self.row_6.q.val() == self.row_4.q.val())
+            & (self.slot_6.q.val().line == self.slot_4.q.val().line);
+        self.same_line_8.d.next = (self.row_7.q.val() == self.row_4.q.val())
+            & (self.slot_7.q.val().line == self.slot_4.q.val().line);
+        self.same_line_9.d.next =
+            (self.row_8.q.val() == self.row_4.q.val()) & (self.line_8.q.val() == self.slot_4.q.val().line);
         self.same_row_7.next = self.line_write_7.q.val() & self.near_7.q.val();
         self.same_row_8.next = self.line_write_8.q.val() & self.near_8.q.val();
         self.same_row_9.next = self.line_write_9.q.val() & self.near_9.q.val();
-        self.lane_6.d.next = bits::<LANE_BITS>(0)
-            .replace_bit(lane_bit::DIRTY, self.row_dirty.val().get_bit(self.slot_5.q.val().line.index()))
-            .replace_bit(lane_bit::OWNED, self.row_owned.val().get_bit(self.slot_5.q.val().line.index()))
-            .replace_bit(
-                lane_bit::ACCESSED,
-                self.row_accessed.val().get_bit(self.slot_5.q.val().line.index()),
-            );
-        if self.same_row_7.val() & self.same_line_7.q.val() {
-            self.lane_6.d.next = self.lane_7.q.val();
-        } else if self.same_row_8.val() & self.same_line_8.q.val() {
-            self.lane_6.d.next = self.lane_8.q.val();
-        } else if self.same_row_9.val() & self.same_line_9.q.val() {
-            self.lane_6.d.next = self.lane_9.q.val();
+        self.forwards_7.next = self.line_write_7.q.val() & self.same_line_7.q.val();
+        self.forwards_8.next = self.line_write_8.q.val() & self.same_line_8.q.val();
+        self.forwards_9.next = self.line_write_9.q.val() & self.same_line_9.q.val();
+        self.lane_old.next = 0.into();
+        if self.forwards_7.val() {
+            self.lane_old.next = self.lane_7.q.val();
+        } else if self.forwards_8.val() {
+            self.lane_old.next = self.lane_8.q.val();
+        } else if self.forwards_9.val() {
+            self.lane_old.next = self.lane_9.q.val();
         }
+        self.lane_read.next = 0.into();
+        if !self.forwards_7.val() & !self.forwards_8.val() & !self.forwards_9.val() {
+            self.lane_read.next = bits::<LANE_BITS>(0)
+                .replace_bit(lane_bit::DIRTY, self.dirty_select.bit.val())
+                .replace_bit(lane_bit::OWNED, self.owned_select.bit.val())
+                .replace_bit(lane_bit::ACCESSED, self.accessed_select.bit.val());
+        }
+        self.lane_6.d.next = self.lane_read.val() | self.lane_old.val();
         self.marks_6.d.next = self.marks_read.val();
         if self.entry_5.q.val().pass {
             comment!("It came with its descriptor; its row number means nothing.");
             self.marks_6.d.next = self.marks_read.val();
         } else if self.same_row_7.val() {
-            self.marks_6.d.next = self.marks_7.q.val();
+            self.marks_6.d.next = self.marks_left.val();
         } else if self.same_row_8.val() {
             self.marks_6.d.next = self.marks_8.q.val();
         } else if self.same_row_9.val() {
             self.marks_6.d.next = self.marks_9.q.val();
         }
-        self.marks_from_7.d.next = (self.row_6.q.val() == self.row_5.q.val()) & !self.entry_5.q.val().pass;
-        self.lane_from_7.d.next = (self.row_6.q.val() == self.row_5.q.val())
-            & (self.slot_6.q.val().line == self.slot_5.q.val().line);
+        self.same_row_6.next = self.row_6.q.val() == self.row_5.q.val();
+        self.marks_from_7.d.next = self.same_row_6.val() & !self.entry_5.q.val().pass;
+        self.lane_from_7.d.next =
+            self.same_row_6.val() & (self.slot_6.q.val().line == self.slot_5.q.val().line);
 
         comment!(
             "5: a slot is diverted if its descriptor is not there, or if slots of its page wait and it is none of them."
         );
         self.look_page.next = self.slot_4.q.val().page;
-        self.same_page_5.next = self.slot_7.q.val().page == self.slot_5.q.val().page;
-        self.look_joins.next = bits::<3>(0)
-            .replace_bit(0, self.slot_7.q.val().page == self.slot_4.q.val().page)
-            .replace_bit(1, self.same_page_5.val())
-            .replace_bit(2, self.slot_7.q.val().page == self.slot_6.q.val().page);
-        self.waits.next = self.look_waits.val() | (self.miss_7.q.val() & self.same_page_5.val());
+        self.same_page_6.next = self.slot_6.q.val().page == self.slot_5.q.val().page;
+        self.joins_7.d.next = bits::<3>(0)
+            .replace_bit(0, self.slot_6.q.val().page == self.slot_3.q.val().page)
+            .replace_bit(1, self.slot_6.q.val().page == self.slot_4.q.val().page)
+            .replace_bit(2, self.same_page_6.val());
+        self.look_joins.next = self.joins_7.q.val();
+        self.waits.next = self.look_waits.val() | (self.miss_7.q.val() & self.joins_7.q.val().get_bit(1));
         self.asks.next = self.slot_5.q.val().decodes & (self.slot_5.q.val().kind != slot_kind::CONFLICT);
         self.decides_6.d.next = self.valid_5.q.val() & !self.entry_5.q.val().fill;
         self.touches_6.d.next = self.asks.val();
@@ -530,7 +602,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.follows_6.d.next = self.asks.val()
             & !self.entry_5.q.val().pass
             & !self.entry_5.q.val().replay
-            & (self.slot_6.q.val().page == self.slot_5.q.val().page);
+            & self.same_page_6.val();
 
         comment!("6: the row update, of what the slot before left.");
         self.lane_now.next = self.lane_6.q.val();
@@ -539,7 +611,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         }
         self.marks_now.next = self.marks_6.q.val();
         if self.marks_from_7.q.val() & self.line_write_7.q.val() {
-            self.marks_now.next = self.marks_7.q.val();
+            self.marks_now.next = self.marks_left.val();
         }
         self.row_update.verdict.next = self.verdict_6.q.val();
         self.row_update.control.next =
@@ -570,7 +642,6 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             | (self.marks_now.val().get_bit(2) & !self.row_update.page_done.val());
         self.lists.next = self.listed_next.val() & !self.marks_now.val().get_bit(2);
         self.unlists.next = !self.listed_next.val() & self.marks_now.val().get_bit(2);
-        self.changed_next.next = self.row_update.changes.val() | self.lists.val() | self.unlists.val();
         self.poisoned.next = self.control_6.q.val().get_bits::<3>(control_bit::STATE) == page_state::POI;
         self.set_7.d.next = self.has_page.val()
             & ((self.row_update.active.val() & (self.is_page.val() | !self.marks_now.val().get_bit(2)))
@@ -580,7 +651,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.listed_7.d.next = self.listed_next.val();
         self.marks_7.d.next = bits::<3>(0)
             .replace_bit(0, self.row_update.control_next.val().get_bit(control_bit::CACHED))
-            .replace_bit(1, self.marks_now.val().get_bit(1) | self.changed_next.val())
+            .replace_bit(1, self.marks_now.val().get_bit(1) | self.row_update.changes.val())
             .replace_bit(2, self.listed_next.val());
         if self.entry_6.q.val().fill {
             self.listed_7.d.next = self.marks_6.q.val().get_bit(2);
@@ -597,7 +668,7 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             | (bit_cast::<ROW_BITS, 64>(self.row_update.owned_next.val()) << 64)
             | (bit_cast::<ROW_BITS, 64>(self.row_update.accessed_next.val()) << 128);
         self.masks_7.d.next = 0.into();
-        if self.is_page.val() | self.entry_6.q.val().fill {
+        if self.whole_6.q.val() {
             self.masks_7.d.next = self.masks_next.val();
         }
         self.control_7.d.next = self.row_update.control_next.val();
@@ -612,34 +683,44 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.fills_7.d.next = self.entry_6.q.val().fill;
         self.row_7.d.next = self.row_6.q.val();
         self.lane_7.d.next = self.row_update.lane_next.val();
+        if self.whole_6.q.val() {
+            self.lane_7.d.next = 0.into();
+        }
         self.line_write_7.d.next = self.writes.val() & !self.is_page.val();
         self.row_write_7.d.next = (self.writes.val() & self.is_page.val()) | self.fills_6.val();
+        self.enable_low_7.d.next = bits::<8>(1) << self.slot_6.q.val().line.get_bits::<3>(0);
+        self.enable_high_7.d.next = 0.into();
+        if self.whole_6.q.val() {
+            self.enable_low_7.d.next = !bits::<8>(0);
+        }
+        if self.writes.val() | self.fills_6.val() {
+            self.enable_high_7.d.next = bits::<8>(1) << self.slot_6.q.val().line.get_bits::<3>(3);
+            if self.whole_6.q.val() {
+                self.enable_high_7.d.next = !bits::<8>(0);
+            }
+        }
         self.evict_page_7.d.next = self.victim_6.q.val().get_bits::<PAGE_BITS>(0);
         self.evict_7.d.next =
             self.fills_6.val() & self.victim_6.q.val().get_bit(PAGE_BITS) & self.marks_6.q.val().get_bit(1);
         if self.entry_6.q.val().pass {
             self.evict_page_7.d.next = self.slot_6.q.val().page;
-            self.evict_7.d.next = self.commits.val() & self.changed_next.val();
         }
+        self.evict_pass_7.d.next = self.commits.val() & self.entry_6.q.val().pass;
         self.done_7.d.next = self.valid_6.q.val() & (self.entry_6.q.val().fill | self.entry_6.q.val().pass);
         self.pass_7.d.next = self.entry_6.q.val().pass;
         self.entry_7.d.next = self.entry_6.q.val().entry;
 
         comment!("7: write. A line slot writes its bits to all lanes and enables one.");
-        self.lane_written.next = 0.into();
-        if self.line_write_7.q.val() {
-            self.lane_written.next = self.lane_7.q.val();
-        }
         self.dirty_lane.next = 0.into();
         self.owned_lane.next = 0.into();
         self.accessed_lane.next = 0.into();
-        if self.lane_written.val().get_bit(lane_bit::DIRTY) {
+        if self.lane_7.q.val().get_bit(lane_bit::DIRTY) {
             self.dirty_lane.next = !bits::<64>(0);
         }
-        if self.lane_written.val().get_bit(lane_bit::OWNED) {
+        if self.lane_7.q.val().get_bit(lane_bit::OWNED) {
             self.owned_lane.next = !bits::<64>(0);
         }
-        if self.lane_written.val().get_bit(lane_bit::ACCESSED) {
+        if self.lane_7.q.val().get_bit(lane_bit::ACCESSED) {
             self.accessed_lane.next = !bits::<64>(0);
         }
         self.masks_left.next = self.masks_7.q.val();
@@ -653,13 +734,20 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
             | (bit_cast::<ROW_BITS, 64>(self.dirty_lane.val())
                 | (bit_cast::<ROW_BITS, 64>(self.owned_lane.val()) << 64)
                 | (bit_cast::<ROW_BITS, 64>(self.accessed_lane.val()) << 128));
-        self.rows.write_enable.next = 0.into();
-        if self.line_write_7.q.val() {
-            self.rows.write_enable.next = bits::<64>(1) << self.slot_7.q.val().line;
+        for i in 0..8 {
+            self.enables[i].next = 0.into();
+            if self.enable_high_7.q.val().get_bit(i) {
+                self.enables[i].next = self.enable_low_7.q.val();
+            }
         }
-        if self.row_write_7.q.val() {
-            self.rows.write_enable.next = !bits::<64>(0);
-        }
+        self.rows.write_enable.next = bit_cast::<64, 8>(self.enables[0].val())
+            | (bit_cast::<64, 8>(self.enables[1].val()) << 8)
+            | (bit_cast::<64, 8>(self.enables[2].val()) << 16)
+            | (bit_cast::<64, 8>(self.enables[3].val()) << 24)
+            | (bit_cast::<64, 8>(self.enables[4].val()) << 32)
+            | (bit_cast::<64, 8>(self.enables[5].val()) << 40)
+            | (bit_cast::<64, 8>(self.enables[6].val()) << 48)
+            | (bit_cast::<64, 8>(self.enables[7].val()) << 56);
         self.rows.write_address.next = self.row_7.q.val();
         self.rows.write_data.next = self.to_lanes.masks.val();
         self.controls.write_enable.next = self.row_write_7.q.val();
@@ -667,14 +755,14 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.controls.write_data.next = self.fill_control_7.q.val() | self.control_left.val();
         self.marks.write_enable.next = self.line_write_7.q.val() | self.row_write_7.q.val();
         self.marks.write_address.next = self.row_7.q.val();
-        self.marks.write_data.next = self.marks_7.q.val();
+        self.marks.write_data.next = self.marks_left.val();
 
         comment!("8 and 9: remember what was written.");
         self.line_write_8.d.next = self.line_write_7.q.val();
         self.row_8.d.next = self.row_7.q.val();
         self.line_8.d.next = self.slot_7.q.val().line;
         self.lane_8.d.next = self.lane_7.q.val();
-        self.marks_8.d.next = self.marks_7.q.val();
+        self.marks_8.d.next = self.marks_left.val();
         self.line_write_9.d.next = self.line_write_8.q.val();
         self.lane_9.d.next = self.lane_8.q.val();
         self.marks_9.d.next = self.marks_8.q.val();
@@ -694,7 +782,8 @@ impl<const SETS: usize, const WAYS: usize, const TAGS: usize, const ROWS: usize>
         self.fill_done.next = self.done_7.q.val();
         self.fill_pass.next = self.pass_7.q.val();
         self.fill_done_entry.next = self.entry_7.q.val();
-        self.evict_valid.next = self.evict_7.q.val();
+        self.evict_valid.next =
+            self.evict_7.q.val() | (self.evict_pass_7.q.val() & self.marks_left.val().get_bit(1));
         self.evict_page.next = self.evict_page_7.q.val();
         self.evict_data.next = bit_cast::<512, CONTROL_BITS>(
             self.control_7.q.val().replace_bit(control_bit::LISTED, self.listed_7.q.val()),

@@ -15,6 +15,7 @@ pub mod csr;
 pub mod cxl_top;
 pub mod descriptor_pipeline;
 pub mod host_port;
+pub mod lane_select;
 pub mod line_quads;
 pub mod log_ring;
 pub mod lowest_set;

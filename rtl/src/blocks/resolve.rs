@@ -20,6 +20,10 @@ use tideline_abi::slot::{data_source, slot_kind};
 pub struct Resolve {
     /// The slot; no line slot is `recalled`.
     pub slot: Signal<In, SlotBits>,
+    /// Page slots: all lines but those that were recalled for the slot.
+    pub kept: Signal<In, LineMask>,
+    /// The slot names lines.
+    pub given: Signal<In, Bit>,
     /// CTRL.grant_exclusive.
     pub grant_exclusive: Signal<In, Bit>,
     /// Control word of the page. A line slot does not ask for CACHED.
@@ -69,9 +73,9 @@ pub struct Resolve {
     flag_clear: Signal<Local, Bit>,
     flag_accessed: Signal<Local, Bit>,
     wrong_state: Signal<Local, Bit>,
+    allowed: Signal<Local, Bit>,
     recalls_owned: Signal<Local, Bit>,
     recalls_all: Signal<Local, Bit>,
-    recalled_lines: Signal<Local, LineMask>,
     owned_now: Signal<Local, LineMask>,
     any_owned: Signal<Local, Bit>,
     zeroes_dirty: Signal<Local, Bit>,
@@ -201,16 +205,12 @@ impl Logic for Resolve {
             "Page slots: the lines that the host may own. The owned mask of a plain page says nothing: there it may"
         );
         comment!("own every line that was not recalled for the slot.");
-        self.recalled_lines.next = 0.into();
-        if self.slot.val().recalled {
-            self.recalled_lines.next = self.slot.val().mask;
-        }
-        self.owned_now.next = self.owned.val() & !self.recalled_lines.val();
+        self.owned_now.next = self.owned.val() & self.kept.val();
         self.any_owned.next = self.owned_now.val().any();
         self.may_own.next = self.owned_now.val();
         if self.plain.val() {
-            self.any_owned.next = !self.recalled_lines.val().all();
-            self.may_own.next = !self.recalled_lines.val();
+            self.any_owned.next = self.kept.val().any();
+            self.may_own.next = self.kept.val();
         }
 
         comment!("Page slots: the guard.");
@@ -238,6 +238,8 @@ impl Logic for Resolve {
         } else if self.slot.val().kind == slot_kind::HARVEST {
             self.recalls_owned.next = self.flag_low.val() & self.local.val() & !self.plain.val();
         }
+
+        self.allowed.next = self.is_page.val() & !self.wrong_state.val() & !self.recalls_all.val();
 
         comment!(
             "Page slots: the effect. Once a plain page has been recalled its descriptor says what the host has:"
@@ -334,20 +336,21 @@ impl Logic for Resolve {
         self.verdict.next.sets_accessed = self.sets_accessed.val();
         self.verdict.next.sets_cached = self.sets_cached.val();
         self.verdict.next.is_page = self.is_page.val();
+        self.verdict.next.allowed = self.allowed.val();
         self.verdict.next.wrong_state = self.wrong_state.val();
         self.verdict.next.recalls_all = self.recalls_all.val();
         self.verdict.next.recalls_owned = self.recalls_owned.val();
-        self.verdict.next.loses_owned = (self.owned.val() & self.recalled_lines.val()).any();
+        self.verdict.next.loses_owned = (self.owned.val() & !self.kept.val()).any();
         self.verdict.next.plain = self.plain.val();
         self.verdict.next.any_dirty = self.dirty.val().any();
         self.verdict.next.any_owned = self.any_owned.val();
         self.verdict.next.any_accessed = self.accessed.val().any();
-        self.verdict.next.any_given = self.slot.val().mask.any();
-        self.verdict.next.zeroes_dirty = self.zeroes_dirty.val();
-        self.verdict.next.zeroes_owned = self.zeroes_owned.val();
-        self.verdict.next.zeroes_accessed = self.zeroes_accessed.val();
-        self.verdict.next.merges_dirty = self.merges_dirty.val();
-        self.verdict.next.merges_accessed = self.merges_accessed.val();
+        self.verdict.next.any_given = self.given.val();
+        self.verdict.next.zeroes_dirty = self.allowed.val() & self.zeroes_dirty.val();
+        self.verdict.next.zeroes_owned = self.allowed.val() & self.zeroes_owned.val();
+        self.verdict.next.zeroes_accessed = self.allowed.val() & self.zeroes_accessed.val();
+        self.verdict.next.merges_dirty = self.allowed.val() & self.merges_dirty.val();
+        self.verdict.next.merges_accessed = self.allowed.val() & self.merges_accessed.val();
         self.verdict.next.reports_dirty = self.reports_dirty.val();
         self.verdict.next.reports_accessed = self.reports_accessed.val();
         self.verdict.next.control = self.page_control.val();

@@ -50,6 +50,7 @@ pub struct RowUpdate {
     /// The slot is a page slot that was done: `active` is the whole truth of the page.
     pub page_done: Signal<Out, Bit>,
 
+    held: Signal<Local, Bit>,
     needs_recall: Signal<Local, Bit>,
     done: Signal<Local, Bit>,
     status: Signal<Local, Bits<2>>,
@@ -83,16 +84,15 @@ impl Logic for RowUpdate {
         self.lane_next.next = self.lane_after.val();
 
         comment!("Page slots: done, or why not.");
-        self.needs_recall.next = self.verdict.val().recalls_all
-            | (self.verdict.val().recalls_owned & self.verdict.val().any_owned);
+        self.held.next = self.verdict.val().recalls_owned & self.verdict.val().any_owned;
+        self.needs_recall.next = self.verdict.val().recalls_all | self.held.val();
         self.status.next = slot_status::DONE.into();
         if self.verdict.val().wrong_state {
             self.status.next = slot_status::WRONG_STATE.into();
         } else if self.needs_recall.val() {
             self.status.next = slot_status::NEED_RECALL.into();
         }
-        self.done.next =
-            self.verdict.val().is_page & !self.verdict.val().wrong_state & !self.needs_recall.val();
+        self.done.next = self.verdict.val().allowed & !self.held.val();
         self.page_done.next = self.done.val();
         self.mask.next = 0.into();
         if !self.verdict.val().wrong_state & self.needs_recall.val() {
@@ -113,21 +113,21 @@ impl Logic for RowUpdate {
         self.dirty_left.next = self.verdict.val().any_dirty;
         self.owned_left.next = self.verdict.val().any_owned;
         self.accessed_left.next = self.verdict.val().any_accessed;
-        if self.done.val() & self.verdict.val().zeroes_dirty {
+        if !self.held.val() & self.verdict.val().zeroes_dirty {
             self.dirty_next.next = 0.into();
             self.dirty_left.next = false;
-        } else if self.done.val() & self.verdict.val().merges_dirty {
+        } else if !self.held.val() & self.verdict.val().merges_dirty {
             self.dirty_next.next = self.dirty.val() | self.given.val();
             self.dirty_left.next = self.verdict.val().any_dirty | self.verdict.val().any_given;
         }
-        if (self.done.val() & self.verdict.val().zeroes_owned) | self.verdict.val().plain {
+        if (!self.held.val() & self.verdict.val().zeroes_owned) | self.verdict.val().plain {
             self.owned_next.next = 0.into();
             self.owned_left.next = false;
         }
-        if self.done.val() & self.verdict.val().zeroes_accessed {
+        if !self.held.val() & self.verdict.val().zeroes_accessed {
             self.accessed_next.next = 0.into();
             self.accessed_left.next = false;
-        } else if self.done.val() & self.verdict.val().merges_accessed {
+        } else if !self.held.val() & self.verdict.val().merges_accessed {
             self.accessed_next.next = self.accessed.val() | self.given.val();
             self.accessed_left.next = self.verdict.val().any_accessed | self.verdict.val().any_given;
         }

@@ -170,6 +170,8 @@ pub struct VerdictBits {
     pub sets_cached: Bit,
     /// It is a page slot: what follows is about these only.
     pub is_page: Bit,
+    /// It is done, unless lines that the host may own must be recalled first.
+    pub allowed: Bit,
     /// The page is in a state in which the slot does nothing.
     pub wrong_state: Bit,
     /// Every line must be recalled first.
@@ -188,7 +190,7 @@ pub struct VerdictBits {
     pub any_accessed: Bit,
     /// The slot names lines.
     pub any_given: Bit,
-    /// If it is done: no line is dirty any more.
+    /// If it is done: no line is dirty any more. (It and the next four imply `allowed`.)
     pub zeroes_dirty: Bit,
     /// No line is owned any more.
     pub zeroes_owned: Bit,

@@ -266,11 +266,7 @@ fn patches() -> Vec<Patch> {
             "unsettled_d = promoted || (unsettled_q && !(none && settled));",
             "unsettled_d = !<plain_order> && (promoted || (unsettled_q && !(none && settled)));",
         ),
-        patch(
-            RESOLVE,
-            "if (plain) any_owned = !(&recalled_lines);",
-            "if (plain && !<plain_owned>) any_owned = !(&recalled_lines);",
-        ),
+        patch(RESOLVE, "if (plain) any_owned = |kept;", "if (plain && !<plain_owned>) any_owned = |kept;"),
         patch(
             "tideline_axi_burst",
             "offset_d = (offset_q & ~wrap_mask_q) | (sum & wrap_mask_q);",

@@ -211,19 +211,19 @@ pub fn all() -> Vec<Proof> {
                 change(
                     "a change of the row is not called one",
                     "tideline_row_update",
-                    "(verdict[59] && verdict[55]) || (verdict[60] &&\n                        verdict[56]) || ",
-                    "(verdict[60] && verdict[56]) || ",
+                    "(verdict[60] && verdict[56]) || (verdict[61] &&\n                        verdict[57]) || ",
+                    "(verdict[61] && verdict[57]) || ",
                 ),
                 change(
                     "a recall of nothing is called a change",
                     "tideline_resolve",
-                    "verdict[53] = |(owned & recalled_lines);",
-                    "verdict[53] = slot[71];",
+                    "verdict[54] = |(owned & ~kept);",
+                    "verdict[54] = !(&kept);",
                 ),
                 change(
                     "lines of a plain page count as owned only if said so",
                     "tideline_resolve",
-                    "if (plain) any_owned = !(&recalled_lines);",
+                    "if (plain) any_owned = |kept;",
                     "",
                 ),
                 change(

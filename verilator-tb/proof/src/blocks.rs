@@ -24,6 +24,7 @@ macro_rules! for_each_block {
             csr: csr::Csr, registers;
             descriptor_pipeline: descriptor_pipeline::DescriptorPipeline<2, 2, { 2 * types::TAG_ENTRY_BITS }, 3>, close_slots;
             host_port: host_port::HostPort;
+            lane_select: lane_select::LaneSelect;
             line_quads: line_quads::LineQuads;
             log_ring: log_ring::LogRing, log;
             lowest_set: lowest_set::LowestSet;
