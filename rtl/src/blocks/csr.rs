@@ -6,7 +6,9 @@
 //! cycle, the device wins. `clear` puts the registers of queues and interrupt enables back to their reset values.
 //!
 //! # Timing
-//! A read answers in the next cycle, a write too. One access of each kind at a time.
+//! A write answers in the next cycle, a read in the third: its offset is compared, eight registers at a time are ored, then all.
+//! What is read comes from everywhere on the chip; ored in one step, it was the most crowded place of it. One access of each
+//! kind at a time.
 
 use super::axi::AxiLiteSubordinate;
 use crate::prim::*;
@@ -15,6 +17,10 @@ use tideline_abi::regs::{Access, REGISTERS, Register};
 
 /// Number of registers.
 pub const REGISTER_COUNT: usize = REGISTERS.len();
+
+/// Groups of eight registers, which are ored in one step; and how many registers they have room for.
+const GROUPS: usize = REGISTER_COUNT.div_ceil(8);
+const PLACES: usize = 8 * GROUPS;
 
 /// Registers that a function level reset puts back.
 const CLEARED: &[&str] = &[
@@ -65,14 +71,17 @@ pub struct Csr {
     cleared: [Constant<Bit>; REGISTER_COUNT],
     values: [Reg<Bits<32>>; REGISTER_COUNT],
     write_pending: Reg<Bit>,
-    read_pending: Reg<Bit>,
+    // A read: 0 none, 1 its register is chosen, 2 the groups are ored, 3 it is answered.
+    read_step: Reg<Bits<2>>,
+    chosen: [Reg<Bit>; REGISTER_COUNT],
+    groups: [Reg<Bits<32>>; GROUPS],
     read_data: Reg<Bits<32>>,
     accept_write: Signal<Local, Bit>,
     accept_read: Signal<Local, Bit>,
     whole: Signal<Local, Bit>,
+    selected: [Signal<Local, Bits<32>>; PLACES],
+    gathered: [Signal<Local, Bits<32>>; GROUPS + 1],
     read_now: Signal<Local, Bits<32>>,
-    selected: [Signal<Local, Bits<32>>; REGISTER_COUNT],
-    gathered: [Signal<Local, Bits<32>>; REGISTER_COUNT + 1],
 }
 
 fn constants<T: Synth>(f: impl Fn(&Register) -> T) -> [Constant<T>; REGISTER_COUNT] {
@@ -102,14 +111,16 @@ impl Default for Csr {
             cleared: constants(|r| CLEARED.contains(&r.name)),
             values: std::array::from_fn(|i| Reg::new(u64::from(REGISTERS[i].reset).into())),
             write_pending: Reg::default(),
-            read_pending: Reg::default(),
+            read_step: Reg::default(),
+            chosen: std::array::from_fn(|_| Reg::default()),
+            groups: std::array::from_fn(|_| Reg::default()),
             read_data: Reg::default(),
             accept_write: Signal::default(),
             accept_read: Signal::default(),
             whole: Signal::default(),
-            read_now: Signal::default(),
             selected: std::array::from_fn(|_| Signal::default()),
             gathered: std::array::from_fn(|_| Signal::default()),
+            read_now: Signal::default(),
         }
     }
 }
@@ -118,7 +129,7 @@ impl Logic for Csr {
     #[hdl_gen]
     fn update(&mut self) {
         comment!("module csr");
-        dff_setup!(self, clk, write_pending, read_pending, read_data);
+        dff_setup!(self, clk, write_pending, read_step, read_data);
 
         comment!("Writes: address and data together.");
         self.accept_write.next =
@@ -136,19 +147,17 @@ impl Logic for Csr {
         self.wdata.next = self.s_axil.wdata.val();
 
         comment!("Reads.");
-        self.accept_read.next = self.s_axil.arvalid.val() & !self.read_pending.q.val();
+        self.accept_read.next = self.s_axil.arvalid.val() & (self.read_step.q.val() == 0);
         self.s_axil.arready.next = self.accept_read.val();
-        if self.accept_read.val() {
-            self.read_pending.d.next = true;
+        self.s_axil.rvalid.next = self.read_step.q.val() == 3;
+        if self.accept_read.val() | (self.read_step.q.val() == 1) | (self.read_step.q.val() == 2) {
+            self.read_step.d.next = self.read_step.q.val() + 1;
         } else if self.s_axil.rready.val() {
-            self.read_pending.d.next = false;
+            self.read_step.d.next = 0.into();
         }
-        self.s_axil.rvalid.next = self.read_pending.q.val();
         self.s_axil.rdata.next = self.read_data.q.val();
         self.s_axil.rresp.next = 0.into();
 
-        comment!("What is read is ored together: one after the other would be a long way.");
-        self.gathered[0].next = 0.into();
         for i in 0..REGISTER_COUNT {
             self.values[i].clock.next = self.clk.val();
             self.values[i].reset.next = self.rst.val();
@@ -167,14 +176,37 @@ impl Logic for Csr {
             if self.clear.val() & self.cleared[i].val() {
                 self.values[i].d.next = self.reset[i].val();
             }
+        }
+
+        comment!("What is read: the offset is compared, then each group ored, then all of them.");
+        for i in 0..REGISTER_COUNT {
+            self.chosen[i].clock.next = self.clk.val();
+            self.chosen[i].reset.next = self.rst.val();
+            self.chosen[i].d.next = self.s_axil.araddr.val() == self.offset[i].val();
             self.selected[i].next = 0.into();
-            if self.s_axil.araddr.val() == self.offset[i].val() {
+            if self.chosen[i].q.val() {
                 self.selected[i].next = self.values[i].q.val();
             }
-            self.gathered[i + 1].next = self.gathered[i].val() | self.selected[i].val();
-            self.read_now.next = self.gathered[i + 1].val();
         }
-        if self.accept_read.val() {
+        for i in REGISTER_COUNT..PLACES {
+            self.selected[i].next = 0.into();
+        }
+        self.gathered[0].next = 0.into();
+        for g in 0..GROUPS {
+            self.groups[g].clock.next = self.clk.val();
+            self.groups[g].reset.next = self.rst.val();
+            self.groups[g].d.next = self.selected[8 * g].val()
+                | self.selected[8 * g + 1].val()
+                | self.selected[8 * g + 2].val()
+                | self.selected[8 * g + 3].val()
+                | self.selected[8 * g + 4].val()
+                | self.selected[8 * g + 5].val()
+                | self.selected[8 * g + 6].val()
+                | self.selected[8 * g + 7].val();
+            self.gathered[g + 1].next = self.gathered[g].val() | self.groups[g].q.val();
+            self.read_now.next = self.gathered[g + 1].val();
+        }
+        if self.read_step.q.val() == 2 {
             self.read_data.d.next = self.read_now.val();
         }
     }
